@@ -1,0 +1,106 @@
+#pragma once
+
+#include <torch/script.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+// What a TorchScript module computes: its layers, what they cost, and a forward that can be tapped. Together
+// with graph/*.cc and model.cc this is the only code that touches TorchScript IR.
+namespace espalier {
+
+enum class Mode { kEval, kTrain };
+
+enum class LayerKind {
+  kConv1d,
+  kConv2d,
+  kConv3d,
+  kConvTranspose,
+  kLinear,
+  kLstm,
+  kGru,
+  kLstmCell,
+  kEmbedding,
+  kBatchNorm,
+  kLayerNorm,
+  kGroupNorm,
+  kInstanceNorm,
+};
+
+// One parametrised operator and everything that calls it with the same weight tensor (a tied weight is one
+// layer with several paths).
+struct Layer {
+  std::string path;                  // of the weight's module, "features.0"; "" for the root
+  std::vector<std::string> aliases;  // other paths of the same weight
+  LayerKind kind = LayerKind::kLinear;
+  at::Tensor weight;  // the module's own tensor: shared, never a copy
+  at::Tensor bias;    // undefined when it has none
+  std::string weightPath;            // "features.0.weight"
+  std::string biasPath;
+  int64_t inChannels = 0;
+  int64_t outChannels = 0;
+  int64_t groups = 1;
+  int64_t outputDim = 0;  // the dimension of `weight` that runs over output channels
+  std::optional<std::string> norm;  // path of the norm that alone reads its output
+  bool prunable = false;  // conv, linear and transposed conv weights
+  int64_t calls = 0;      // how many nodes of the graph use it
+};
+
+// A part of the graph that the analysis cannot follow; the rest still works.
+struct Unknown {
+  std::string op;      // "aten::__getitem__"
+  std::string source;  // file and line of the model's source, as TorchScript recorded it
+  std::string reason;
+};
+
+// What a layer produced and cost in one forward.
+struct LayerCost {
+  size_t layer = 0;
+  std::vector<int64_t> outputShape;
+  int64_t multiplyAccumulates = 0;
+};
+
+// Which value of which call of a layer to read.
+struct TapPoint {
+  size_t layer = 0;
+  enum class Side { kInput, kOutput } side = Side::kOutput;
+};
+
+// What a run left at its taps: one tensor a call, in the order of execution. They are part of the autograd
+// graph: retain_grad() them, or build losses on them.
+using Taps = std::vector<std::vector<at::Tensor>>;
+
+// An inlined, cleaned copy of a module's forward for one mode, run by libtorch's interpreter (never by the
+// profiling executor, which drops gradients at taps from the second run on). The module itself is an explicit
+// input, so parameters are shared and the module's own graphs are never edited.
+// Thread rule: const members may be called from several threads at once; analysis is done in the constructor.
+class Graph {
+ public:
+  Graph(const torch::jit::Module& module, Mode mode);
+  ~Graph();
+  Graph(Graph&&) noexcept;
+  Graph& operator=(Graph&&) noexcept;
+
+  const std::vector<Layer>& layers() const;
+  const std::vector<Unknown>& unknowns() const;
+  // Whether the forward draws random numbers (dropout and the like) in this mode.
+  bool usesRandomness() const;
+
+  c10::IValue run(std::vector<c10::IValue> inputs) const;
+  // The same, and fills `taps[i]` for points[i].
+  c10::IValue run(std::vector<c10::IValue> inputs, const std::vector<TapPoint>& points, Taps& taps) const;
+  // Runs once under no-grad and tells every layer call's output size and cost.
+  std::vector<LayerCost> cost(std::vector<c10::IValue> inputs) const;
+
+  // The graph as it would be installed as a root forward that reads `training` (Model::save).
+  std::shared_ptr<torch::jit::Graph> switchable() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace espalier
