@@ -38,7 +38,8 @@ inline void checkRange(double number, const FieldSpec& spec, const std::string& 
   if (!low && !high && !std::isnan(number)) return;
   std::string range;
   if (std::isfinite(spec.min)) range += text(spec.exclusiveMin ? " > " : " >= ", spec.min);
-  if (std::isfinite(spec.max)) range += text(range.empty() ? "" : " and", spec.exclusiveMax ? " < " : " <= ", spec.max);
+  if (std::isfinite(spec.max))
+    range += text(range.empty() ? "" : " and", spec.exclusiveMax ? " < " : " <= ", spec.max);
   fail(ErrorCode::kOutOfRange, "expected a number", range, " for ", path, ", received ", number);
 }
 
@@ -51,12 +52,14 @@ void structFromValue(Struct& target, const Value& value, const std::string& path
     if (const Value* entry = value.find(name); entry != nullptr && !entry->isNull()) {
       fromValue(member, *entry, join(path, name), spec);
     } else if constexpr (HandlePointer<T>) {
-      fail(ErrorCode::kInvalidArgType, "expected a ", T::element_type::kKind, " for ", join(path, name), ", received none");
+      fail(ErrorCode::kInvalidArgType, "expected a ", T::element_type::kKind, " for ", join(path, name),
+           ", received none");
     }
   });
   for (const Value::Entry& entry : value.asMap()) {
     if (std::find(known.begin(), known.end(), entry.first) == known.end()) {
-      fail(ErrorCode::kInvalidArgType, "expected no entry named ", join(path, entry.first), ": it is not known here");
+      fail(ErrorCode::kInvalidArgType, "expected no entry named ", join(path, entry.first),
+           ": it is not known here");
     }
   }
 }
@@ -111,7 +114,8 @@ void fromValue(T& target, const Value& value, const std::string& path, const Fie
       fromValue(target.value.emplace(), value, path, spec);
     }
   } else if constexpr (HandlePointer<T>) {
-    target = value.isHandle() ? std::dynamic_pointer_cast<typename T::element_type>(value.asHandle()) : nullptr;
+    target =
+        value.isHandle() ? std::dynamic_pointer_cast<typename T::element_type>(value.asHandle()) : nullptr;
     if (!target) detail::expected(text("a ", T::element_type::kKind), path, value);
   } else if constexpr (trait::kIs<T, std::vector>) {
     target.clear();
@@ -207,12 +211,15 @@ Value describe(const T& defaults, const FieldSpec& spec) {
     out.set("type", "list").set("of", describe(typename T::value_type{}, spec));
     if constexpr (!HandlePointer<typename T::value_type>) out.set("default", toValue(defaults));
   } else if constexpr (trait::kIs<T, std::map>) {
-    out.set("type", "map").set("of", describe(typename T::mapped_type{}, spec)).set("default", toValue(defaults));
+    out.set("type", "map")
+        .set("of", describe(typename T::mapped_type{}, spec))
+        .set("default", toValue(defaults));
   } else {
     Value members = Value::Map{};
-    const_cast<T&>(defaults).fields([&]<class M>(const char* name, M& member, const FieldSpec& memberSpec = {}) {
-      members.set(name, describe(std::as_const(member), memberSpec));
-    });
+    const_cast<T&>(defaults).fields(
+        [&]<class M>(const char* name, M& member, const FieldSpec& memberSpec = {}) {
+          members.set(name, describe(std::as_const(member), memberSpec));
+        });
     out.set("type", "object").set("fields", std::move(members));
   }
   if (spec.secret) out.set("secret", true);

@@ -34,7 +34,8 @@ struct FieldSpec {
 };
 
 // The names of an enumeration, as the API spells them:
-//   template <> struct EnumNames<Scope> { static constexpr EnumName<Scope> kNames[] = {{Scope::kGlobal, "global"}, ...}; };
+//   template <> struct EnumNames<Scope> { static constexpr EnumName<Scope> kNames[] = {{Scope::kGlobal,
+//   "global"}, ...}; };
 template <class E>
 using EnumName = std::pair<E, std::string_view>;
 template <class E>

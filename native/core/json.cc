@@ -17,11 +17,21 @@ void writeString(std::string& out, std::string_view value) {
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (byte < 0x20) {
           out += "\\u00";
@@ -116,7 +126,8 @@ class Parser {
 
  private:
   [[noreturn]] void expected(std::string_view thing) {
-    fail(ErrorCode::kDataInvalid, what_, ": expected ", thing, " at offset ", at_, " of the JSON text, found ",
+    fail(ErrorCode::kDataInvalid, what_, ": expected ", thing, " at offset ", at_,
+         " of the JSON text, found ",
          at_ < text_.size() ? text("'", text_[at_], "'") : std::string("the end"));
   }
 
@@ -128,7 +139,8 @@ class Parser {
   char peek() { return at_ < text_.size() ? text_[at_] : '\0'; }
 
   void skipSpace() {
-    while (at_ < text_.size() && std::string_view(" \t\n\r").find(text_[at_]) != std::string_view::npos) ++at_;
+    while (at_ < text_.size() && std::string_view(" \t\n\r").find(text_[at_]) != std::string_view::npos)
+      ++at_;
   }
 
   bool accept(char c) {
@@ -152,10 +164,14 @@ class Parser {
     if (depth > kMaxDepth) expected(text("a nesting of at most ", kMaxDepth));
     skipSpace();
     switch (peek()) {
-      case '{': return parseMap(depth);
-      case '[': return parseList(depth);
-      case '"': return parseString();
-      default: break;
+      case '{':
+        return parseMap(depth);
+      case '[':
+        return parseList(depth);
+      case '"':
+        return parseString();
+      default:
+        break;
     }
     if (acceptWord("true")) return true;
     if (acceptWord("false")) return false;
@@ -225,14 +241,29 @@ class Parser {
     switch (c) {
       case '"':
       case '\\':
-      case '/': out += c; return;
-      case 'b': out += '\b'; return;
-      case 'f': out += '\f'; return;
-      case 'n': out += '\n'; return;
-      case 'r': out += '\r'; return;
-      case 't': out += '\t'; return;
-      case 'u': break;
-      default: --at_; expected("an escape");
+      case '/':
+        out += c;
+        return;
+      case 'b':
+        out += '\b';
+        return;
+      case 'f':
+        out += '\f';
+        return;
+      case 'n':
+        out += '\n';
+        return;
+      case 'r':
+        out += '\r';
+        return;
+      case 't':
+        out += '\t';
+        return;
+      case 'u':
+        break;
+      default:
+        --at_;
+        expected("an escape");
     }
     unsigned code = parseHex();
     if (code >= 0xD800 && code < 0xDC00) {
@@ -273,7 +304,8 @@ class Parser {
     at_ = start;
     const std::string_view rest = text_.substr(start);
     size_t length = 0;
-    while (length < rest.size() && std::string_view("+-.eE0123456789").find(rest[length]) != std::string_view::npos) {
+    while (length < rest.size() &&
+           std::string_view("+-.eE0123456789").find(rest[length]) != std::string_view::npos) {
       ++length;
     }
     const std::string_view digits = rest.substr(0, length);

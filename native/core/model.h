@@ -1,12 +1,12 @@
 #pragma once
 
-#include <torch/script.h>
-
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <torch/script.h>
 
 #include "core/fields.h"
 #include "core/graph/graph.h"
@@ -58,6 +58,8 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
  public:
   static constexpr std::string_view kKind = "Model";
   std::string_view kind() const override { return kKind; }
+  // { digest, architecture? }
+  Value describe() const override;
 
   // ERR_IO, ERR_MODEL_LOAD, ERR_MODEL_UNSAFE, ERR_MODEL_UNSUPPORTED. Nothing of the file runs before the
   // archive is checked and its operators are scanned.
@@ -69,7 +71,8 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   // A deep copy: leaf parameters, ties and requires_grad kept.
   std::shared_ptr<Model> clone() const;
   std::shared_ptr<Model> to(c10::Device device) const;
-  // Fresh weights, PyTorch's default per layer kind; `keep`: glob patterns of parameter paths left as they are.
+  // Fresh weights, PyTorch's default per layer kind; `keep`: glob patterns of parameter paths left as they
+  // are.
   std::shared_ptr<Model> reinitialize(uint64_t seed, const std::vector<std::string>& keep = {}) const;
 
   // Written beside and renamed. Submodules' own training flags are restored in the file; a model whose
@@ -94,7 +97,8 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   // applied, differentiable unless the caller holds a NoGradGuard. ERR_MODEL_RUN when the output is not one
   // float matrix.
   at::Tensor logits(const at::Tensor& inputs, Mode mode) const;
-  at::Tensor logits(const at::Tensor& inputs, Mode mode, const std::vector<TapPoint>& points, Taps& taps) const;
+  at::Tensor logits(const at::Tensor& inputs, Mode mode, const std::vector<TapPoint>& points,
+                    Taps& taps) const;
 
   // A frozen copy for evaluation with folded batch norm; the plain graph when it cannot be made. `faster`
   // tells which. Not saved.

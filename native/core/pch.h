@@ -1,8 +1,6 @@
 #pragma once
-// Precompiled for core, kernels and methods: parsing these headers costs more than compiling any file of ours.
-#include <torch/script.h>
-#include <torch/torch.h>
-
+// Precompiled for core, kernels and methods: parsing these headers costs more than compiling any file of
+// ours.
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -11,3 +9,6 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include <torch/script.h>
+#include <torch/torch.h>

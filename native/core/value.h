@@ -10,12 +10,16 @@
 
 namespace espalier {
 
+class Value;
+
 // A thing that a caller holds by reference: Model, Domain, Dataset, Mask, Key, Trail.
 class Handle {
  public:
   virtual ~Handle() = default;
   // The noun as the API spells it, e.g. "Model".
   virtual std::string_view kind() const = 0;
+  // What stands for it in reports and in the identity of a run: plain data with digests, no bytes, no paths.
+  virtual Value describe() const = 0;
 };
 using HandlePtr = std::shared_ptr<Handle>;
 

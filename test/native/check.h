@@ -22,7 +22,9 @@ inline std::vector<Case>& cases() {
 }
 
 struct Register {
-  Register(std::string name, std::function<void()> body) { cases().push_back({std::move(name), std::move(body)}); }
+  Register(std::string name, std::function<void()> body) {
+    cases().push_back({std::move(name), std::move(body)});
+  }
 };
 
 struct Failure : std::exception {
@@ -46,29 +48,30 @@ Error errorOf(const Body& body, const char* file, int line) {
 
 #define ESPALIER_JOIN2(a, b) a##b
 #define ESPALIER_JOIN(a, b) ESPALIER_JOIN2(a, b)
-#define TEST(name)                                                                                      \
-  static void ESPALIER_JOIN(testBody, __LINE__)();                                                      \
-  static const ::espalier::test::Register ESPALIER_JOIN(testCase, __LINE__)(name,                       \
-                                                                            ESPALIER_JOIN(testBody, __LINE__)); \
+#define TEST(name)                                                           \
+  static void ESPALIER_JOIN(testBody, __LINE__)();                           \
+  static const ::espalier::test::Register ESPALIER_JOIN(testCase, __LINE__)( \
+      name, ESPALIER_JOIN(testBody, __LINE__));                              \
   static void ESPALIER_JOIN(testBody, __LINE__)()
-#define EXPECT(condition)                                                                                   \
-  do {                                                                                                     \
-    if (!(condition)) throw ::espalier::test::Failure(::espalier::text(__FILE__, ":", __LINE__, ": " #condition)); \
+#define EXPECT(condition)                                                                          \
+  do {                                                                                             \
+    if (!(condition))                                                                              \
+      throw ::espalier::test::Failure(::espalier::text(__FILE__, ":", __LINE__, ": " #condition)); \
   } while (false)
-#define EXPECT_EQ(actual, expected)                                                                     \
-  do {                                                                                                 \
-    const auto& checkActual = (actual);                                                                \
-    const auto& checkExpected = (expected);                                                            \
-    if (!(checkActual == checkExpected))                                                               \
-      throw ::espalier::test::Failure(::espalier::text(__FILE__, ":", __LINE__, ": " #actual " is ",   \
-                                                       checkActual, ", expected ", checkExpected));    \
+#define EXPECT_EQ(actual, expected)                                                                  \
+  do {                                                                                               \
+    const auto& checkActual = (actual);                                                              \
+    const auto& checkExpected = (expected);                                                          \
+    if (!(checkActual == checkExpected))                                                             \
+      throw ::espalier::test::Failure(::espalier::text(__FILE__, ":", __LINE__, ": " #actual " is ", \
+                                                       checkActual, ", expected ", checkExpected));  \
   } while (false)
-#define EXPECT_NEAR(actual, expected, tolerance)                                                        \
-  do {                                                                                                 \
-    const double checkActual = (actual);                                                               \
-    const double checkExpected = (expected);                                                           \
-    if (!(std::abs(checkActual - checkExpected) <= (tolerance)))                                       \
-      throw ::espalier::test::Failure(::espalier::text(__FILE__, ":", __LINE__, ": " #actual " is ",   \
-                                                       checkActual, ", expected ", checkExpected));    \
+#define EXPECT_NEAR(actual, expected, tolerance)                                                     \
+  do {                                                                                               \
+    const double checkActual = (actual);                                                             \
+    const double checkExpected = (expected);                                                         \
+    if (!(std::abs(checkActual - checkExpected) <= (tolerance)))                                     \
+      throw ::espalier::test::Failure(::espalier::text(__FILE__, ":", __LINE__, ": " #actual " is ", \
+                                                       checkActual, ", expected ", checkExpected));  \
   } while (false)
 #define ERROR_OF(...) ::espalier::test::errorOf([&] { __VA_ARGS__; }, __FILE__, __LINE__)

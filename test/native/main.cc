@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
     } catch (const std::exception& error) {
       problem = error.what();
     }
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+    const auto ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
     ++(problem.empty() ? passed : failed);
     std::printf("%s %s (%lld ms)%s%s\n", problem.empty() ? "ok" : "FAILED", test.name.c_str(),
                 static_cast<long long>(ms.count()), problem.empty() ? "" : "\n    ", problem.c_str());

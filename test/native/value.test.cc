@@ -42,7 +42,10 @@ struct espalier::EnumNames<Scope> {
 
 TEST("convert: a struct reads its fields and keeps defaults for the rest") {
   Options options;
-  fromValue(options, parseJson(R"({"sparsity":0.9,"scope":"layer","fineTune":{"epochs":3},"rates":[1,2.5]})", "options"), "");
+  fromValue(
+      options,
+      parseJson(R"({"sparsity":0.9,"scope":"layer","fineTune":{"epochs":3},"rates":[1,2.5]})", "options"),
+      "");
   EXPECT_NEAR(options.sparsity, 0.9, 0);
   EXPECT(options.scope == Scope::kLayer);
   EXPECT_EQ(options.fineTune->epochs, 3);
@@ -70,11 +73,11 @@ TEST("convert: secrets are never written in clear") {
 TEST("convert: the schema tells type, range, enum values and default") {
   const Value schema = describe(Options{});
   EXPECT_EQ(toJson(schema.at("fields").at("sparsity")),
-           R"({"type":"number","min":0,"exclusiveMax":1,"default":0.5})");
+            R"({"type":"number","min":0,"exclusiveMax":1,"default":0.5})");
   EXPECT_EQ(toJson(schema.at("fields").at("scope")),
-           R"({"type":"enum","values":["global","layer"],"default":"global"})");
+            R"({"type":"enum","values":["global","layer"],"default":"global"})");
   EXPECT_EQ(toJson(schema.at("fields").at("batchSize")),
-           R"({"type":"integer","min":1,"default":"auto","literal":"auto"})");
+            R"({"type":"integer","min":1,"default":"auto","literal":"auto"})");
 }
 
 TEST("json: what is written reads back the same") {
@@ -86,8 +89,8 @@ TEST("json: what is written reads back the same") {
 }
 
 TEST("json: refuses what is not JSON and says where") {
-  for (const char* bad : {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "01", "1 2", "\"\\x\"", "nul", "[1", "\"a", "{a:1}",
-                          "\"\\ud800\"", "1e", "-"}) {
+  for (const char* bad : {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "01", "1 2", "\"\\x\"", "nul", "[1", "\"a",
+                          "{a:1}", "\"\\ud800\"", "1e", "-"}) {
     EXPECT(ERROR_OF(parseJson(bad, "test.json")).code() == ErrorCode::kDataInvalid);
   }
   const std::string deep(100000, '[');

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <torch/script.h>
-
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
+
+#include <torch/script.h>
 
 // What a TorchScript module computes: its layers, what they cost, and a forward that can be tapped. Together
 // with graph/*.cc and model.cc this is the only code that touches TorchScript IR.
@@ -36,17 +36,17 @@ struct Layer {
   std::string path;                  // of the weight's module, "features.0"; "" for the root
   std::vector<std::string> aliases;  // other paths of the same weight
   LayerKind kind = LayerKind::kLinear;
-  at::Tensor weight;  // the module's own tensor: shared, never a copy
-  at::Tensor bias;    // undefined when it has none
-  std::string weightPath;            // "features.0.weight"
+  at::Tensor weight;       // the module's own tensor: shared, never a copy
+  at::Tensor bias;         // undefined when it has none
+  std::string weightPath;  // "features.0.weight"
   std::string biasPath;
   int64_t inChannels = 0;
   int64_t outChannels = 0;
   int64_t groups = 1;
-  int64_t outputDim = 0;  // the dimension of `weight` that runs over output channels
+  int64_t outputDim = 0;            // the dimension of `weight` that runs over output channels
   std::optional<std::string> norm;  // path of the norm that alone reads its output
-  bool prunable = false;  // conv, linear and transposed conv weights
-  int64_t calls = 0;      // how many nodes of the graph use it
+  bool prunable = false;            // conv, linear and transposed conv weights
+  int64_t calls = 0;                // how many nodes of the graph use it
 };
 
 // A part of the graph that the analysis cannot follow; the rest still works.

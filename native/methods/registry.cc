@@ -1,0 +1,10 @@
+#include "methods/registry.h"
+
+namespace espalier {
+
+const MethodTable& methodRegistry() {
+  static const MethodTable* methods = new MethodTable{};
+  return *methods;
+}
+
+}  // namespace espalier
