@@ -1,0 +1,27 @@
+export { Dataset, type DatasetData, type Labels } from './dataset.js';
+export { Domain } from './domain.js';
+export {
+  type AnyEspalierError,
+  type Details,
+  type ErrorCode,
+  type ErrorFacts,
+  EspalierError,
+  EspalierRangeError,
+  EspalierTypeError,
+  isEspalierError,
+} from './errors.js';
+export { Mask } from './mask.js';
+export {
+  type Architecture,
+  type CreateOptions,
+  type Layer,
+  type LoadOptions,
+  Model,
+  type ModelInfo,
+  type ParameterInfo,
+  type SaveOptions,
+} from './model.js';
+export { type Progress, Run } from './run.js';
+export type { Report } from './schema/method.js';
+export type { CheckpointOptions, RunOptions } from './schema/runOptions.js';
+export type { DType, Tensor, TypedArray, Value } from './value.js';
