@@ -16,8 +16,8 @@ void fromValue(T& target, const Value& value, const std::string& path, const Fie
 template <class T>
 Value toValue(const T& source);
 
-// The schema of a field as plain data: { type, optional?, default?, min?, max?, exclusiveMin?, exclusiveMax?,
-// values?, of?, fields?, literal?, noun?, secret? }.
+// The schema of a field as plain data: { type, optional?, required?, default?, min?, max?, exclusiveMin?,
+// exclusiveMax?, values?, of?, fields?, literal?, noun?, secret? }.
 template <class T>
 Value describe(const T& defaults, const FieldSpec& spec = {});
 
@@ -54,6 +54,8 @@ void structFromValue(Struct& target, const Value& value, const std::string& path
     } else if constexpr (HandlePointer<T>) {
       fail(ErrorCode::kInvalidArgType, "expected a ", T::element_type::kKind, " for ", join(path, name),
            ", received none");
+    } else if (spec.required) {
+      fail(ErrorCode::kInvalidArgType, "expected a value for ", join(path, name), ", received none");
     }
   });
   for (const Value::Entry& entry : value.asMap()) {
@@ -218,7 +220,9 @@ Value describe(const T& defaults, const FieldSpec& spec) {
     Value members = Value::Map{};
     const_cast<T&>(defaults).fields(
         [&]<class M>(const char* name, M& member, const FieldSpec& memberSpec = {}) {
-          members.set(name, describe(std::as_const(member), memberSpec));
+          Value field = describe(std::as_const(member), memberSpec);
+          if (memberSpec.required) field.set("required", true);
+          members.set(name, std::move(field));
         });
     out.set("type", "object").set("fields", std::move(members));
   }

@@ -31,6 +31,8 @@ struct FieldSpec {
   bool exclusiveMax = false;
   // Never in a manifest, report, log or checkpoint in clear (keys, patch seeds).
   bool secret = false;
+  // The caller must give it: the member's initial value is no default.
+  bool required = false;
 };
 
 // The names of an enumeration, as the API spells them:

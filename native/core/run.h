@@ -29,7 +29,7 @@ struct CheckpointOptions {
   OnWriteError onWriteError = OnWriteError::kStop;
   template <class V>
   void fields(V&& visit) {
-    visit("path", path);
+    visit("path", path, {.required = true});
     visit("everySeconds", everySeconds, {.min = 0, .exclusiveMin = true});
     visit("everySteps", everySteps, {.min = 1});
     visit("keep", keep, {.min = 1, .max = 100});

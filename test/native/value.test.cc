@@ -66,6 +66,21 @@ TEST("convert: errors name the field, what was expected and what was found") {
   EXPECT_EQ(error.message(), "expected a number >= 0 and < 1 for sparsity, received 1");
 }
 
+struct Needy {
+  double sparsity = 0;
+  template <class V>
+  void fields(V&& visit) {
+    visit("sparsity", sparsity, {.min = 0, .max = 1, .required = true});
+  }
+};
+
+TEST("convert: a required field that is absent is named, and the schema says that it is required") {
+  Needy needy;
+  const auto error = ERROR_OF(fromValue(needy, Value(Value::Map{}), ""));
+  EXPECT_EQ(error.message(), "expected a value for sparsity, received none");
+  EXPECT_EQ(toJson(describe(Needy{}).at("fields").at("sparsity").at("required")), "true");
+}
+
 TEST("convert: secrets are never written in clear") {
   EXPECT(toJson(toValue(Options{})).find("\"k\"") == std::string::npos);
 }
