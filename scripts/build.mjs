@@ -1,0 +1,35 @@
+import fs from 'node:fs';
+import { parseArgs } from 'node:util';
+import * as native from './lib/native.mjs';
+import { inRoot } from './lib/paths.mjs';
+import { prebuild } from './lib/prebuild.mjs';
+import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
+import { main, Problem } from './lib/problem.mjs';
+
+// npm run build [-- --werror] | rebuild (--clean) | prebuildify (--prebuild); --install DIR is binding.gyp's.
+await main(async () => {
+  const { values } = parseArgs({
+    options: {
+      clean: { type: 'boolean' },
+      cuda: { type: 'boolean' },
+      install: { type: 'string' },
+      prebuild: { type: 'boolean' },
+      werror: { type: 'boolean' },
+    },
+  });
+  if (values.cuda)
+    throw new Problem(
+      '--cuda: this version of Espalier has no CUDA kernels; build without --cuda, and run with device cpu.',
+    );
+  if (values.clean)
+    for (const folder of ['build', 'dist']) fs.rmSync(inRoot(folder), { recursive: true, force: true });
+  const tools = await ensureTools();
+  tools.werror ||= values.werror === true;
+  await ensureNative(tools, { always: true });
+  if (values.install) {
+    await native.install(tools, values.install);
+    return;
+  }
+  await ensureTypeScript({ always: true });
+  if (values.prebuild) await prebuild(tools);
+});

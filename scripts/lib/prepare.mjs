@@ -1,0 +1,94 @@
+import fs from 'node:fs';
+import { checkDisk, checkNode, checkPlatform, findCompiler, findPython } from './checks.mjs';
+import * as libtorch from './libtorch.mjs';
+import * as native from './native.mjs';
+import * as packages from './packages.mjs';
+import { addon, filesBelow, inRoot, nativeBuild, preload, root, venv } from './paths.mjs';
+import { digest, fits, write } from './stamp.mjs';
+import { step } from './steps.mjs';
+import * as typescript from './typescript.mjs';
+import * as python from './venv.mjs';
+
+// What set-up, the build and the tests need to be true, each step done only when it is not yet.
+
+const kTorchBytes = 3e9;
+const kBuildBytes = 1e9;
+
+// Finds or fetches everything that a build needs. Nothing is fetched before every check has passed.
+export async function ensureTools(env = process.env) {
+  checkNode();
+  checkPlatform();
+  const compiler = await ensureCompiler(env);
+  let found = (await libtorch.named(env)) ?? libtorch.ofVenv(venv);
+  let tools = await native.findTools(env);
+  const wanted = [
+    ...(found ? [] : [`torch==${libtorch.kTorch}`, 'numpy']),
+    ...(tools.cmake ? [] : ['cmake']),
+    ...(tools.ninja ? [] : ['ninja']),
+  ];
+  const basePython = wanted.length > 0 ? await findPython(env) : undefined;
+  if (!found) checkDisk(venv, kTorchBytes, 'Set-up (libtorch and the build)');
+  else if (!fs.existsSync(addon)) checkDisk(nativeBuild, kBuildBytes, 'The build');
+
+  if (packages.firstMissing(root)) {
+    await step('Installing the npm packages of package-lock.json', () => packages.install(root, env));
+  }
+  if (wanted.length > 0) {
+    await step(`Fetching ${wanted.join(', ')} into .venv`, async () => {
+      await python.create(venv, basePython);
+      await python.install(venv, wanted);
+    });
+    found ??= libtorch.ofVenv(venv) ?? libtorch.inspect(venv, '.venv');
+    tools = await native.findTools(env);
+  }
+  return { libtorch: found, compiler, ...tools, werror: env.ESPALIER_WERROR === '1' };
+}
+
+// Compiling even three lines takes half a second: done once for each compiler.
+async function ensureCompiler(env) {
+  const stamp = inRoot('build/compiler.json');
+  const key = JSON.stringify([env.CXX ?? null, env.PATH]);
+  const known = fs.existsSync(stamp) ? JSON.parse(fs.readFileSync(stamp, 'utf8')) : {};
+  if (known.key === key && fs.existsSync(known.compiler)) return known.compiler;
+  const compiler = await findCompiler(env);
+  write(stamp, JSON.stringify({ key, compiler }));
+  return compiler;
+}
+
+const nativeSources = () => [
+  ...filesBelow(inRoot('native'), ['.cc', '.h']),
+  inRoot('CMakeLists.txt'),
+  inRoot('package.json'),
+];
+
+export async function ensureNative(tools, { always = false } = {}) {
+  const stamp = inRoot('build/native.stamp');
+  const key = digest(nativeSources(), tools);
+  if (!always && fits(stamp, key) && [addon, preload].every((file) => fs.existsSync(file))) return false;
+  await step(`Building the native addon with libtorch ${tools.libtorch.version}`, async () => {
+    await native.configure(tools);
+    await native.build({ ...tools, targets: ['espalier', 'espalier_preload'] });
+  });
+  write(stamp, key);
+  return true;
+}
+
+export async function ensureTypeScript({ always = false } = {}) {
+  const stamp = inRoot('dist/sources.stamp');
+  const key = digest(typescript.sources());
+  if (!always && fits(stamp, key)) return false;
+  await step('Compiling TypeScript', typescript.compile);
+  write(stamp, key);
+  return true;
+}
+
+// Development tools from PyPI, fetched into .venv only by who needs them.
+export async function ensurePython(requirements, env = process.env) {
+  const missing = requirements.filter((requirement) => !python.has(venv, requirement));
+  if (missing.length === 0) return;
+  const basePython = await findPython(env);
+  await step(`Fetching ${missing.join(', ')} into .venv`, async () => {
+    await python.create(venv, basePython);
+    await python.install(venv, missing);
+  });
+}

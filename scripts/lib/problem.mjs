@@ -1,0 +1,13 @@
+// A failure that the user can repair: its message says what was found and what to do, and needs no stack.
+export class Problem extends Error {}
+
+// Runs a script's body; a Problem ends it with its sentence and exit code 1.
+export async function main(body) {
+  try {
+    process.exitCode = (await body()) ?? 0;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,30 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { filesBelow, inRoot, root } from './paths.mjs';
+import { must } from './process.mjs';
+
+const dist = inRoot('dist');
+
+// Compiles lib, test and bench into dist, and removes from there what has lost its source.
+export async function compile() {
+  prune();
+  const bin = JSON.parse(fs.readFileSync(inRoot('node_modules/typescript/package.json'), 'utf8')).bin.tsc;
+  await must('Compiling TypeScript', process.execPath, [inRoot('node_modules/typescript', bin), '-p', root], {
+    cwd: root,
+  });
+  const cli = path.join(dist, 'lib/cli/main.js');
+  if (fs.existsSync(cli)) fs.chmodSync(cli, 0o755);
+}
+
+function prune() {
+  for (const file of filesBelow(dist, ['.js', '.js.map', '.d.ts', '.d.ts.map'])) {
+    const source = path.join(root, path.relative(dist, file)).replace(/\.(js|d\.ts)(\.map)?$/, '.ts');
+    if (!fs.existsSync(source)) fs.rmSync(file);
+  }
+}
+
+export const sources = () => [
+  ...['lib', 'test', 'bench'].flatMap((folder) => filesBelow(inRoot(folder), ['.ts'])),
+  inRoot('tsconfig.json'),
+  inRoot('package-lock.json'),
+];
