@@ -67,7 +67,8 @@ export async function ensureNative(tools, { always = false } = {}) {
   if (!always && fits(stamp, key) && [addon, preload].every((file) => fs.existsSync(file))) return false;
   await step(`Building the native addon with libtorch ${tools.libtorch.version}`, async () => {
     await native.configure(tools);
-    await native.build({ ...tools, targets: ['espalier', 'espalier_preload'] });
+    const targets = fs.existsSync(inRoot('native/binding')) ? ['espalier', 'espalier_preload'] : [];
+    if (targets.length > 0) await native.build({ ...tools, targets });
   });
   write(stamp, key);
   return true;
