@@ -1,12 +1,11 @@
+#include <cstddef>
 #include <dlfcn.h>
 #include <node_api.h>
-
-#include <cstddef>
 #include <string>
 
-// A published addon does not know where libtorch is. Its loader opens libtorch's libraries with this first, by
-// full path: the dynamic linker then takes them for the ones that the addon names. Node's own process.dlopen
-// cannot do it: it closes what is no addon.
+// A published addon does not know where libtorch is. Its loader opens libtorch's libraries with this first,
+// by full path: the dynamic linker then takes them for the ones that the addon names. Node's own
+// process.dlopen cannot do it: it closes what is no addon.
 namespace {
 
 napi_value dlopenLibrary(napi_env env, napi_callback_info info) {
@@ -20,7 +19,8 @@ napi_value dlopenLibrary(napi_env env, napi_callback_info info) {
   }
   std::string path(length, '\0');
   napi_get_value_string_utf8(env, argument, path.data(), length + 1, &length);
-  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) napi_throw_error(env, "ERR_DLOPEN_FAILED", dlerror());
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
+    napi_throw_error(env, "ERR_DLOPEN_FAILED", dlerror());
   return nullptr;
 }
 

@@ -36,7 +36,7 @@ export async function install(folder, env = process.env) {
 }
 
 // npm itself says where it is when it started us; else it is on PATH.
-function findNpm(env) {
+export function findNpm(env) {
   if (env.npm_execpath?.endsWith('npm-cli.js'))
     return { command: process.execPath, args: [env.npm_execpath] };
   const command = which('npm', env);

@@ -8,12 +8,16 @@ const dist = inRoot('dist');
 // Compiles lib, test and bench into dist, and removes from there what has lost its source.
 export async function compile() {
   prune();
-  const bin = JSON.parse(fs.readFileSync(inRoot('node_modules/typescript/package.json'), 'utf8')).bin.tsc;
-  await must('Compiling TypeScript', process.execPath, [inRoot('node_modules/typescript', bin), '-p', root], {
-    cwd: root,
-  });
+  await run(['-p', root], root);
   const cli = path.join(dist, 'lib/cli/main.js');
   if (fs.existsSync(cli)) fs.chmodSync(cli, 0o755);
+}
+
+// Runs the project's own compiler.
+export async function run(args, cwd) {
+  const folder = inRoot('node_modules/typescript');
+  const { bin } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  await must('Compiling TypeScript', process.execPath, [path.join(folder, bin.tsc), ...args], { cwd });
 }
 
 function prune() {
