@@ -33,7 +33,14 @@ async function check(title, body) {
 
 async function biome(fix) {
   const program = inRoot('node_modules/@biomejs/biome/bin/biome');
-  const args = [program, fix ? 'check' : 'ci', ...(fix ? ['--fix'] : []), '--error-on-warnings', '.'];
+  const args = [
+    program,
+    fix ? 'check' : 'ci',
+    '--colors=off',
+    ...(fix ? ['--fix'] : []),
+    '--error-on-warnings',
+    '.',
+  ];
   const { code, output } = await run(process.execPath, args, { cwd: root });
   return { passed: code === 0, output: code === 0 ? '' : output };
 }

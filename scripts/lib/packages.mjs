@@ -29,10 +29,15 @@ export async function install(folder, env = process.env) {
     );
   }
   const npm = findNpm(env);
-  await must('Installing the npm packages', npm.command, [...npm.args, 'ci', '--no-audit', '--no-fund'], {
-    cwd: folder,
-    env,
-  });
+  await must(
+    'Installing the npm packages',
+    npm.command,
+    [...npm.args, 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: folder,
+      env,
+    },
+  );
 }
 
 // npm itself says where it is when it started us; else it is on PATH.
