@@ -1,0 +1,65 @@
+import type { Facts, Presentation } from './blocks.js';
+import { accuracy } from './figures/accuracy.js';
+import { domains } from './figures/domains.js';
+import { presentAnything } from './figures/generic.js';
+import { magnitude } from './figures/magnitude.js';
+import type { Presenter } from './figures/presenter.js';
+import { supervised } from './figures/supervised.js';
+import { isNumber, label, plain } from './format.js';
+import { type AnyReport, isObject } from './report.js';
+
+const presenters: ReadonlyMap<string, Presenter> = new Map([
+  ['train.supervised', supervised],
+  ['prune.magnitude', magnitude],
+  ['evaluate.accuracy', accuracy],
+  ['evaluate.domains', domains],
+]);
+
+/** What a report says. A method without a presentation of its own, or with other figures, is shown as data. */
+export function present(report: AnyReport): Presentation {
+  return presenters.get(report.method)?.(report.figures, report) ?? presentAnything(report);
+}
+
+/** How the figures came about: everything that it takes to get them again. */
+export function provenance(report: AnyReport): Facts[] {
+  const { options, inputs, versions, machine, seed } = report;
+  const groups: [string, object | undefined][] = [
+    ['Options', { ...(seed === undefined ? {} : { seed }), ...options }],
+    ['Inputs', inputs],
+    ['Versions', versions],
+    ['Machine', machine],
+  ];
+  return groups.flatMap(([title, value]) => {
+    const entries = flatten(value ?? {}, '');
+    return entries.length === 0 ? [] : [{ kind: 'facts', title, entries }];
+  });
+}
+
+function flatten(value: object, prefix: string): { label: string; value: string }[] {
+  return Object.entries(value).flatMap(([key, item]) => {
+    const name = prefix === '' ? key : `${prefix}.${key}`;
+    if (isObject(item) || (Array.isArray(item) && item.some(isObject))) return flatten(item as object, name);
+    return [{ label: name, value: exact(item) }];
+  });
+}
+
+// Options are shown as they are given, not rounded.
+function exact(value: unknown): string {
+  if (isNumber(value)) return String(value);
+  if (Array.isArray(value)) return value.map(exact).join(', ') || plain(undefined);
+  return plain(value);
+}
+
+/** "1 thread on cpu": where it ran, in a few words. */
+export function place(report: AnyReport): string[] {
+  const { machine, versions } = report;
+  const where = [
+    ...(machine?.device === undefined ? [] : [machine.device]),
+    ...(machine?.threads === undefined
+      ? []
+      : [`${machine.threads} ${machine.threads === 1 ? 'thread' : 'threads'}`]),
+    ...(machine?.cpu === undefined ? [] : [machine.cpu]),
+  ].join(', ');
+  const software = Object.entries(versions ?? {}).map(([name, version]) => `${label(name)} ${version}`);
+  return [where, software.join(', ')].filter((part) => part !== '');
+}
