@@ -1,0 +1,98 @@
+#include "core/train/state.h"
+
+#include <torch/torch.h>
+
+namespace espalier {
+
+namespace detail {
+
+Value scalarFromDouble(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  return value;
+}
+
+double doubleFromScalar(const Value& value) {
+  if (!value.isString()) return value.asDouble();
+  if (value.asString() == "nan") return std::nan("");
+  return value.asString() == "inf" ? HUGE_VAL : -HUGE_VAL;
+}
+
+}  // namespace detail
+
+void StateWriter::tensor(const std::string& name, const at::Tensor& value) {
+  const at::Tensor plain = value.detach();
+  archive_.tensors.emplace_back(name, copy_ ? plain.clone() : plain);
+}
+
+void StateWriter::write(const at::Tensor& value) {
+  archive_.scalars.set(prefix_ + "?", value.defined());
+  if (value.defined()) tensor(prefix_, value);
+}
+
+void StateWriter::write(const at::Generator& value) {
+  archive_.tensors.emplace_back(prefix_, value.get_state());
+}
+
+void StateWriter::write(const std::shared_ptr<Model>& model) {
+  archive_.scalars.set(prefix_ + "?", model != nullptr);
+  if (!model) return;
+  for (const ParameterInfo& parameter : model->parameters())
+    tensor(prefix_ + ":" + parameter.path, parameter.tensor);
+  for (const ParameterInfo& buffer : model->buffers()) tensor(prefix_ + ":" + buffer.path, buffer.tensor);
+}
+
+StateReader::StateReader(const StateArchive& archive, c10::Device device)
+    : tensors_(archive.tensors.begin(), archive.tensors.end()), scalars_(archive.scalars), device_(device) {}
+
+const at::Tensor& StateReader::tensor(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end())
+    fail(ErrorCode::kCheckpointInvalid, "expected a tensor named ", name, " in the saved state, found none");
+  return found->second;
+}
+
+const Value& StateReader::scalar(const std::string& name) const {
+  const Value* found = scalars_.find(name);
+  if (found == nullptr)
+    fail(ErrorCode::kCheckpointInvalid, "expected an entry named ", name, " in the saved state, found none");
+  return *found;
+}
+
+void StateReader::read(at::Tensor& value) {
+  if (!scalar(prefix_ + "?").asBool()) {
+    value = at::Tensor();
+    return;
+  }
+  const at::Tensor& saved = tensor(prefix_);
+  if (value.defined() && value.sizes() == saved.sizes() && value.scalar_type() == saved.scalar_type()) {
+    const torch::NoGradGuard noGrad;
+    value.copy_(saved);
+  } else {
+    value = saved.to(device_, saved.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
+  }
+}
+
+void StateReader::read(at::Generator& value) { value.set_state(tensor(prefix_).cpu()); }
+
+void StateReader::read(std::shared_ptr<Model>& model) {
+  const bool saved = scalar(prefix_ + "?").asBool();
+  if (!saved) {
+    model.reset();
+    return;
+  }
+  if (!model) fail(ErrorCode::kInternal, "the state's model ", prefix_, " must exist before it is restored");
+  const torch::NoGradGuard noGrad;
+  const auto restore = [&](const ParameterInfo& info) {
+    const at::Tensor& source = tensor(prefix_ + ":" + info.path);
+    if (source.sizes() != info.tensor.sizes()) {
+      fail(ErrorCode::kCheckpointInvalid, "expected shape ", info.tensor.sizes(), " for ", info.path,
+           " in the saved state, found ", source.sizes());
+    }
+    info.tensor.copy_(source);
+  };
+  for (const ParameterInfo& parameter : model->parameters()) restore(parameter);
+  for (const ParameterInfo& buffer : model->buffers()) restore(buffer);
+}
+
+}  // namespace espalier

@@ -1,0 +1,168 @@
+#pragma once
+
+#include <cmath>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "core/convert.h"
+#include "core/model.h"
+
+// The state of a training: a struct whose fields(visitor) names every network, tensor, optimiser, generator,
+// counter and best iterate. What is not named there does not survive a resume, nor the guard's replay.
+namespace espalier {
+
+// A state as plain tensors and values.
+struct StateArchive {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  Value scalars = Value::Map{};
+};
+
+namespace detail {
+
+// JSON has no NaN and no infinities, but a counter of a state may be one.
+Value scalarFromDouble(double value);
+double doubleFromScalar(const Value& value);
+
+}  // namespace detail
+
+// Collects the fields of a state. With `copy` the tensors are the archive's own, else they are the state's.
+class StateWriter {
+ public:
+  explicit StateWriter(bool copy) : copy_(copy) {}
+
+  template <class T>
+  void operator()(const char* name, T& member, const FieldSpec& = {}) {
+    const std::string outer = std::exchange(prefix_, detail::join(prefix_, name));
+    write(member);
+    prefix_ = outer;
+  }
+  StateArchive take() { return std::move(archive_); }
+
+ private:
+  void tensor(const std::string& name, const at::Tensor& value);
+  void write(const at::Tensor& value);
+  void write(const at::Generator& value);
+  void write(const std::shared_ptr<Model>& model);
+
+  template <class T>
+  void write(T& member) {
+    if constexpr (std::is_same_v<T, double>) {
+      archive_.scalars.set(prefix_, detail::scalarFromDouble(member));
+    } else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, int64_t> ||
+                         std::is_same_v<T, std::string> || std::is_same_v<T, Value>) {
+      archive_.scalars.set(prefix_, member);
+    } else if constexpr (std::is_enum_v<T>) {
+      archive_.scalars.set(prefix_, enumName(member));
+    } else if constexpr (trait::kIs<T, std::optional>) {
+      archive_.scalars.set(prefix_ + "?", member.has_value());
+      if (member) (*this)("value", *member);
+    } else if constexpr (trait::kIs<T, std::vector>) {
+      archive_.scalars.set(prefix_ + "#", static_cast<int64_t>(member.size()));
+      for (size_t i = 0; i < member.size(); ++i) (*this)(std::to_string(i).c_str(), member[i]);
+    } else {
+      static_assert(HasFields<T>,
+                    "a state holds tensors, models, generators, plain values and structs of them");
+      member.fields(*this);
+    }
+  }
+
+  bool copy_;
+  std::string prefix_;
+  StateArchive archive_;
+};
+
+// Puts an archive back into a state of the same struct. Tensors of the same shape are copied in place, so
+// that what shares them (a module's parameters, an optimiser's list) stays tied to them.
+class StateReader {
+ public:
+  StateReader(const StateArchive& archive, c10::Device device);
+
+  template <class T>
+  void operator()(const char* name, T& member, const FieldSpec& = {}) {
+    const std::string outer = std::exchange(prefix_, detail::join(prefix_, name));
+    read(member);
+    prefix_ = outer;
+  }
+
+ private:
+  const at::Tensor& tensor(const std::string& name) const;
+  const Value& scalar(const std::string& name) const;
+  void read(at::Tensor& value);
+  void read(at::Generator& value);
+  void read(std::shared_ptr<Model>& model);
+
+  template <class T>
+  void read(T& member) {
+    if constexpr (std::is_same_v<T, double>) {
+      member = detail::doubleFromScalar(scalar(prefix_));
+    } else if constexpr (std::is_same_v<T, Value>) {
+      member = scalar(prefix_);
+    } else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, int64_t> ||
+                         std::is_same_v<T, std::string> || std::is_enum_v<T>) {
+      fromValue(member, scalar(prefix_), prefix_);
+    } else if constexpr (trait::kIs<T, std::optional>) {
+      if (!scalar(prefix_ + "?").asBool()) {
+        member.reset();
+        return;
+      }
+      if (!member) member.emplace();
+      (*this)("value", *member);
+    } else if constexpr (trait::kIs<T, std::vector>) {
+      member.resize(static_cast<size_t>(scalar(prefix_ + "#").asInt()));
+      for (size_t i = 0; i < member.size(); ++i) (*this)(std::to_string(i).c_str(), member[i]);
+    } else {
+      static_assert(HasFields<T>,
+                    "a state holds tensors, models, generators, plain values and structs of them");
+      member.fields(*this);
+    }
+  }
+
+  std::map<std::string, at::Tensor> tensors_;
+  const Value& scalars_;
+  c10::Device device_;
+  std::string prefix_;
+};
+
+// Collects the networks of a state, so that the guard can look into them.
+class ModelFinder {
+ public:
+  template <class T>
+  void operator()(const char*, T& member, const FieldSpec& = {}) {
+    if constexpr (std::is_same_v<T, std::shared_ptr<Model>>) {
+      if (member) models_.push_back(member);
+    } else if constexpr (trait::kIs<T, std::vector> || trait::kIs<T, std::optional>) {
+      if constexpr (trait::kIs<T, std::vector>) {
+        for (auto& item : member) (*this)("", item);
+      } else if (member) {
+        (*this)("", *member);
+      }
+    } else if constexpr (HasFields<T>) {
+      member.fields(*this);
+    }
+  }
+  std::vector<std::shared_ptr<Model>> take() { return std::move(models_); }
+
+ private:
+  std::vector<std::shared_ptr<Model>> models_;
+};
+
+template <class State>
+StateArchive captureState(State& state, bool copy) {
+  StateWriter writer(copy);
+  state.fields(writer);
+  return writer.take();
+}
+
+template <class State>
+void restoreState(State& state, const StateArchive& archive, c10::Device device) {
+  StateReader reader(archive, device);
+  state.fields(reader);
+}
+
+}  // namespace espalier

@@ -1,0 +1,483 @@
+#include "core/train/trainer.h"
+
+#include <mutex>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/autocast_mode.h>
+#include <torch/torch.h>
+
+#include "core/random.h"
+#include "core/train/guard.h"
+
+namespace espalier {
+
+namespace {
+
+constexpr std::string_view kGeneratorPrefix = "~generator/";
+constexpr const char* kScaleName = "~scale";
+constexpr const char* kGrowthName = "~growth";
+constexpr size_t kMaxNamedSamples = 16;
+
+// Dropout draws from the process's default generator: runs whose networks do so take turns, a step each.
+std::mutex& randomnessMutex() {
+  static auto* mutex = new std::mutex;
+  return *mutex;
+}
+
+class AutocastScope {
+ public:
+  AutocastScope(c10::DeviceType device, Precision precision)
+      : device_(device), on_(precision != Precision::kFloat32) {
+    if (!on_) return;
+    before_ = at::autocast::is_autocast_enabled(device_);
+    typeBefore_ = at::autocast::get_autocast_dtype(device_);
+    at::autocast::set_autocast_enabled(device_, true);
+    at::autocast::set_autocast_dtype(device_, precision == Precision::kBfloat16 ? at::kBFloat16 : at::kHalf);
+    at::autocast::increment_nesting();
+  }
+  ~AutocastScope() {
+    if (!on_) return;
+    // The cache holds casts of weights that the optimiser is about to change in place.
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_dtype(device_, typeBefore_);
+    at::autocast::set_autocast_enabled(device_, before_);
+  }
+  AutocastScope(const AutocastScope&) = delete;
+  AutocastScope& operator=(const AutocastScope&) = delete;
+
+ private:
+  c10::DeviceType device_;
+  bool on_;
+  bool before_ = false;
+  at::ScalarType typeBefore_ = at::kFloat;
+};
+
+std::vector<int64_t> nonFiniteRows(const at::Tensor& values) {
+  const at::Tensor bad = values.detach().reshape({values.size(0), -1}).isfinite().all(1).logical_not();
+  const at::Tensor rows = bad.nonzero().reshape({-1}).cpu();
+  return {rows.const_data_ptr<int64_t>(), rows.const_data_ptr<int64_t>() + rows.numel()};
+}
+
+}  // namespace
+
+class Trainer {
+ public:
+  Trainer(Job& job, const ErasedState& state, const std::vector<ErasedPhase>& phases,
+          const TrainOptions& options)
+      : job_(job),
+        state_(state),
+        phases_(phases),
+        options_(options),
+        guard_(job.device()),
+        base_(mixSeed(mixSeed(job.seed(), "train"), job.ordinal())),
+        entry_(job.enter("train")) {
+    if (options_.precision == Precision::kFloat16) {
+      if (!job.device().is_cuda()) {
+        fail(ErrorCode::kDeviceUnavailable, "precision 'float16' needs device 'cuda', received '",
+             job.device().str(), "': use 'bfloat16' or 'float32'");
+      }
+      const auto scalar = at::TensorOptions().device(job.device());
+      scale_ = torch::full({}, 65536.0, scalar.dtype(at::kFloat));
+      growth_ = torch::zeros({}, scalar.dtype(at::kInt));
+    }
+    for (const auto& model : state_.models) random_ = random_ || model->graph(Mode::kTrain).usesRandomness();
+  }
+
+  void run() {
+    if (!entry_.state.scalars.asMap().empty()) unpack(entry_.state);
+    if (entry_.finished) {
+      job_.finishUnits(options_.units);
+      return;
+    }
+    for (; position_.phase < phases_.size(); position_ = {position_.phase + 1, 0, 0})
+      runPhase(phases_[position_.phase]);
+    entry_.finished = true;
+    entry_.state = job_.writesCheckpoints() ? pack(/*copy=*/true) : StateArchive{};
+    job_.finishUnits(options_.units);
+  }
+
+ private:
+  friend class StepContext;
+
+  struct Position {
+    size_t phase = 0;
+    int64_t step = 0;
+    int64_t epochsClosed = 0;
+  };
+
+  void runPhase(const ErasedPhase& phase) {
+    openStreams(phase);
+    const bool fresh = position_.step == 0 && position_.epochsClosed == 0;
+    if (fresh && phase.begin) phase.begin();
+    keepGoodState();
+    windowStart_ = std::chrono::steady_clock::now();
+    while (position_.step < steps_ || position_.epochsClosed < phase.epochs) {
+      if (position_.step == (position_.epochsClosed + 1) * stepsPerEpoch_) {
+        closeEpoch(phase);
+        continue;
+      }
+      stopIfCancelled();
+      doStep(phase);
+      ++position_.step;
+      if (position_.step % options_.guardEvery == 0) {
+        checkGuard(phase);
+        keepGoodState();
+      }
+      showProgress(phase, position_.step == steps_);
+      if (job_.checkpointDue(position_.step)) {
+        checkGuard(phase);
+        saveCheckpoint();
+      }
+    }
+  }
+
+  void openStreams(const ErasedPhase& phase) {
+    streams_.clear();
+    for (size_t i = 0; i < phase.streams.size(); ++i) {
+      StreamOptions options = phase.streams[i].options;
+      options.seed = mixSeed(mixSeed(mixSeed(base_, phase.name), position_.phase), i);
+      streams_.push_back(std::make_unique<BatchStream>(phase.streams[i].dataset, options, job_.device()));
+    }
+    stepsPerEpoch_ = phase.stepsPerEpoch > 0 ? phase.stepsPerEpoch
+                     : streams_.empty()      ? 0
+                                             : streams_[0]->batchesPerEpoch();
+    if (stepsPerEpoch_ == 0) {
+      fail(ErrorCode::kDataInvalid, "expected at least one batch an epoch for phase ", phase.name,
+           ", found none: the dataset is smaller than a batch and incomplete batches are left out");
+    }
+    steps_ = stepsPerEpoch_ * phase.epochs;
+  }
+
+  // A function of phase and step alone, so that a replay or a resumed run sees the same.
+  Batches batchesAt(int64_t step) {
+    Batches batches;
+    for (const auto& stream : streams_) {
+      const int64_t length = stream->batchesPerEpoch();
+      batches.push_back(stream->at(step / length, step % length));
+    }
+    return batches;
+  }
+
+  void doStep(const ErasedPhase& phase) {
+    std::unique_lock<std::mutex> turn;
+    if (random_) turn = std::unique_lock(randomnessMutex());
+    seedDefaultGenerator(phase);
+    batches_ = batchesAt(position_.step);
+    if (!batches_.empty()) windowSamples_ += batches_[0].labels.size(0);
+    StepContext context(*this);
+    phase.step(batches_, context);
+    if (scale_.defined()) at::_amp_update_scale_(scale_, growth_, guard_.overflowed(), 2.0, 0.5, 2000);
+    guard_.nextStep();
+  }
+
+  void seedDefaultGenerator(const ErasedPhase& phase) {
+    if (!random_) return;
+    const uint64_t seed =
+        mixSeed(mixSeed(mixSeed(base_, phase.name), "dropout"), static_cast<uint64_t>(position_.step));
+    at::Generator generator = at::globalContext().defaultGenerator(job_.device());
+    const std::scoped_lock lock(generator.mutex());
+    generator.set_current_seed(seed);
+  }
+
+  void closeEpoch(const ErasedPhase& phase) {
+    checkGuard(phase);
+    if (phase.endEpoch) {
+      // endEpoch may change the state and be cancelled half way: what is saved then is the state before it.
+      if (job_.writesCheckpoints()) entry_.state = pack(/*copy=*/true);
+      try {
+        phase.endEpoch(position_.epochsClosed);
+      } catch (const Cancelled&) {
+        if (job_.writesCheckpoints()) job_.writeCheckpointNow();
+        throw;
+      }
+    }
+    ++position_.epochsClosed;
+    keepGoodState();
+  }
+
+  void stopIfCancelled() {
+    try {
+      job_.checkCancelled();
+    } catch (const Cancelled&) {
+      if (job_.writesCheckpoints()) {
+        checkGuard(phases_[position_.phase]);
+        saveCheckpoint();
+      }
+      throw;
+    }
+  }
+
+  void saveCheckpoint() {
+    entry_.state = pack(/*copy=*/false);
+    job_.writeCheckpointNow();
+    entry_.state = StateArchive{};
+  }
+
+  // --- state, as the checkpoint and the guard keep it
+
+  StateArchive pack(bool copy) {
+    StateArchive archive = state_.capture(copy);
+    Value scalars = Value::Map{
+        {"state", std::move(archive.scalars)},
+        {"phase", static_cast<int64_t>(position_.phase)},
+        {"step", position_.step},
+        {"epochsClosed", position_.epochsClosed},
+    };
+    archive.scalars = std::move(scalars);
+    for (auto& [name, generator] : generators_) {
+      archive.tensors.emplace_back(std::string(kGeneratorPrefix) + name, generator.get_state());
+    }
+    if (scale_.defined()) {
+      archive.tensors.emplace_back(kScaleName, copy ? scale_.clone() : scale_);
+      archive.tensors.emplace_back(kGrowthName, copy ? growth_.clone() : growth_);
+    }
+    return archive;
+  }
+
+  void unpack(const StateArchive& archive) {
+    StateArchive inner;
+    inner.scalars = archive.scalars.at("state");
+    for (const auto& [name, tensor] : archive.tensors) {
+      if (name.rfind(kGeneratorPrefix, 0) == 0) {
+        generator(name.substr(kGeneratorPrefix.size())).set_state(tensor);
+      } else if (name == kScaleName) {
+        scale_.copy_(tensor);
+      } else if (name == kGrowthName) {
+        growth_.copy_(tensor);
+      } else {
+        inner.tensors.emplace_back(name, tensor);
+      }
+    }
+    state_.restore(inner);
+    position_ = {static_cast<size_t>(archive.scalars.at("phase").asInt()), archive.scalars.at("step").asInt(),
+                 archive.scalars.at("epochsClosed").asInt()};
+  }
+
+  at::Generator& generator(const std::string& name) {
+    auto found = generators_.find(name);
+    if (found == generators_.end()) {
+      found = generators_
+                  .emplace(name, at::detail::createCPUGenerator(mixSeed(mixSeed(base_, "generator"), name)))
+                  .first;
+    }
+    return found->second;
+  }
+
+  // --- the divergence guard
+
+  void keepGoodState() {
+    if (!replaying_) lastGood_ = pack(/*copy=*/true);
+  }
+
+  void checkGuard(const ErasedPhase& phase) {
+    if (replaying_ || !guard_.raised()) return;
+    diverged(phase, position_.step);
+  }
+
+  // Replays from the last good state with checks on, to name step, layer and samples; leaves the state as it
+  // was before the first bad step.
+  [[noreturn]] void diverged(const ErasedPhase& phase, int64_t until) {
+    replaying_ = true;
+    const auto replay = [&](int64_t end) {
+      unpack(lastGood_);
+      guard_.reset();
+      for (; position_.step < end; ++position_.step) {
+        finding_ = {};
+        doStep(phase);
+        if (guard_.raised()) return true;
+      }
+      return false;
+    };
+    const bool reproduced = replay(until);
+    const int64_t bad = position_.step;
+    const DivergenceFinding finding = finding_;
+    if (reproduced) replay(bad);
+    guard_.reset();
+    Value details = Value::Map{{"step", bad}};
+    std::string where = text("training diverged at step ", bad, " of phase ", phase.name);
+    if (!finding.what.empty()) {
+      where += text(": ", finding.what, " not finite");
+      if (!finding.layer.empty()) {
+        where += text(", first at layer ", finding.layer);
+        details.set("layer", finding.layer);
+      }
+    }
+    if (!finding.samples.empty()) {
+      details.set("samples", toValue(finding.samples));
+      where += text(", with samples ");
+      for (size_t i = 0; i < finding.samples.size(); ++i)
+        where += text(i == 0 ? "" : ", ", finding.samples[i]);
+    }
+    if (job_.writesCheckpoints()) {
+      saveCheckpoint();
+      details.set("checkpoint", job_.checkpointPath());
+    }
+    throw Error(ErrorCode::kDiverged,
+                where + "; lower the learning rate, clip gradients, or look at those samples",
+                std::move(details));
+  }
+
+  void noteOutput(Model& model, const at::Tensor& inputs, Mode mode, const at::Tensor& logits) {
+    if (!finding_.what.empty()) return;
+    std::vector<int64_t> rows = nonFiniteRows(inputs.is_floating_point() ? inputs : inputs.to(at::kFloat));
+    if (!rows.empty()) {
+      finding_.what = "the input is";
+      nameSamples(inputs, rows);
+      return;
+    }
+    if (logits.detach().isfinite().all().item<bool>()) return;
+    finding_.what = "the network's output is";
+    finding_.layer = firstNonFiniteLayer(model, inputs, mode);
+    // In eval mode no sample can spoil another one's row.
+    const torch::NoGradGuard noGrad;
+    rows = nonFiniteRows(model.logits(inputs, Mode::kEval));
+    if (static_cast<int64_t>(rows.size()) < inputs.size(0)) nameSamples(inputs, rows);
+  }
+
+  void noteBackward(const at::Tensor& loss, const std::vector<at::Tensor>& parameters,
+                    const at::Tensor& perSample) {
+    if (!finding_.what.empty()) return;
+    if (!loss.detach().isfinite().all().item<bool>()) {
+      finding_.what = "the loss is";
+      if (perSample.defined() && !batches_.empty() && perSample.size(0) == batches_[0].indices.size(0)) {
+        nameSamples(batches_[0].inputs, nonFiniteRows(perSample));
+      }
+      return;
+    }
+    for (const at::Tensor& parameter : parameters) {
+      if (!parameter.grad().defined() || parameter.grad().isfinite().all().item<bool>()) continue;
+      finding_.what = "a gradient is";
+      finding_.layer = pathOf(parameter);
+      return;
+    }
+  }
+
+  std::string pathOf(const at::Tensor& parameter) const {
+    for (const auto& model : state_.models) {
+      for (const ParameterInfo& info : model->parameters()) {
+        if (info.tensor.is_same(parameter)) return info.path;
+      }
+    }
+    return {};
+  }
+
+  void nameSamples(const at::Tensor& inputs, const std::vector<int64_t>& rows) {
+    for (const Batch& batch : batches_) {
+      if (!batch.inputs.is_same(inputs)) continue;
+      for (const int64_t row : rows) {
+        if (finding_.samples.size() < kMaxNamedSamples)
+          finding_.samples.push_back(batch.indices[row].item<int64_t>());
+      }
+    }
+  }
+
+  // --- progress
+
+  void showProgress(const ErasedPhase& phase, bool last) {
+    if (replaying_ || (!last && !job_.progressDue())) return;
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - windowStart_).count();
+    Value metrics = Value::Map{};
+    for (auto& [name, sum] : logs_) {
+      if (sum.count == 0) continue;
+      metrics.set(name, sum.total.to(at::kDouble).item<double>() / static_cast<double>(sum.count));
+    }
+    logs_.clear();
+    // The phases share the units of this training by their steps.
+    int64_t before = 0;
+    int64_t all = 0;
+    for (size_t i = 0; i < phases_.size(); ++i) {
+      if (i < position_.phase) before += phases_[i].epochs;
+      all += phases_[i].epochs;
+    }
+    const double done = static_cast<double>(before) + static_cast<double>(phase.epochs) *
+                                                          static_cast<double>(position_.step) /
+                                                          static_cast<double>(steps_);
+    job_.progress(phase.name, position_.step, steps_, options_.units * done / static_cast<double>(all),
+                  seconds > 0 ? static_cast<double>(windowSamples_) / seconds : 0, std::move(metrics), last);
+    windowStart_ = now;
+    windowSamples_ = 0;
+  }
+
+  struct LogSum {
+    at::Tensor total;
+    int64_t count = 0;
+  };
+
+  Job& job_;
+  const ErasedState& state_;
+  const std::vector<ErasedPhase>& phases_;
+  TrainOptions options_;
+  DivergenceGuard guard_;
+  uint64_t base_;
+  CheckpointEntry& entry_;
+  bool random_ = false;
+  Position position_;
+  std::vector<std::unique_ptr<BatchStream>> streams_;
+  int64_t stepsPerEpoch_ = 0;
+  int64_t steps_ = 0;
+  Batches batches_;
+  std::map<std::string, at::Generator> generators_;
+  at::Tensor scale_;   // float16 only
+  at::Tensor growth_;  // float16 only
+  StateArchive lastGood_;
+  bool replaying_ = false;
+  DivergenceFinding finding_;
+  std::map<std::string, LogSum> logs_;
+  std::chrono::steady_clock::time_point windowStart_;
+  int64_t windowSamples_ = 0;
+};
+
+int64_t StepContext::epoch() const { return trainer_.position_.step / trainer_.stepsPerEpoch_; }
+int64_t StepContext::step() const { return trainer_.position_.step; }
+int64_t StepContext::steps() const { return trainer_.steps_; }
+int64_t StepContext::stepsPerEpoch() const { return trainer_.stepsPerEpoch_; }
+c10::Device StepContext::device() const { return trainer_.job_.device(); }
+
+at::Tensor StepContext::forward(Model& model, const at::Tensor& inputs, Mode mode) {
+  at::Tensor logits;
+  {
+    const AutocastScope autocast(trainer_.job_.device().type(), trainer_.options_.precision);
+    logits = model.logits(inputs, mode);
+  }
+  if (logits.scalar_type() != at::kDouble) logits = logits.to(at::kFloat);
+  if (trainer_.replaying_) trainer_.noteOutput(model, inputs, mode, logits);
+  return logits;
+}
+
+void StepContext::backward(const at::Tensor& loss, const std::vector<at::Tensor>& parameters,
+                           const at::Tensor& perSample) {
+  const bool scaled = trainer_.scale_.defined();
+  (scaled ? loss * trainer_.scale_ : loss)
+      .backward({}, /*retain_graph=*/std::nullopt, /*create_graph=*/false, parameters);
+  std::vector<at::Tensor> gradients;
+  for (const at::Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  }
+  if (scaled) {
+    const torch::NoGradGuard noGrad;
+    at::_foreach_mul_(gradients, trainer_.scale_.reciprocal());
+  }
+  trainer_.guard_.watch(loss, gradients, scaled);
+  if (trainer_.replaying_) trainer_.noteBackward(loss, parameters, perSample);
+}
+
+void StepContext::optimise(Optimizer& optimizer, double learningRate) {
+  optimizer.step(learningRate, trainer_.guard_.skip());
+}
+
+at::Generator StepContext::generator(const std::string& name) { return trainer_.generator(name); }
+
+void StepContext::log(const std::string& name, const at::Tensor& value) {
+  Trainer::LogSum& sum = trainer_.logs_[name];
+  const at::Tensor plain = value.detach();
+  sum.total = sum.total.defined() ? sum.total + plain : plain;
+  ++sum.count;
+}
+
+void trainErased(Job& job, const ErasedState& state, const std::vector<ErasedPhase>& phases,
+                 const TrainOptions& options) {
+  Trainer(job, state, phases, options).run();
+}
+
+}  // namespace espalier
