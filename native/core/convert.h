@@ -17,7 +17,7 @@ template <class T>
 Value toValue(const T& source);
 
 // The schema of a field as plain data: { type, optional?, required?, default?, min?, max?, exclusiveMin?,
-// exclusiveMax?, values?, of?, fields?, literal?, noun?, secret? }.
+// exclusiveMax?, values?, of?, fields?, literal?, noun?, secret? }; `of` of a union lists its alternatives.
 template <class T>
 Value describe(const T& defaults, const FieldSpec& spec = {});
 
@@ -79,6 +79,17 @@ void enumFromValue(E& target, const Value& value, const std::string& path) {
   expected(text("one of ", names), path, value);
 }
 
+// Either one of a few words or an object that says more: 'channel' or { n, m }.
+template <class Enum, class Struct>
+  requires std::is_enum_v<Enum> && HasFields<Struct>
+void variantFromValue(std::variant<Enum, Struct>& target, const Value& value, const std::string& path) {
+  if (value.isMap()) {
+    structFromValue(target.template emplace<Struct>(), value, path);
+  } else {
+    enumFromValue(target.template emplace<Enum>(), value, path);
+  }
+}
+
 }  // namespace detail
 
 template <class T>
@@ -109,6 +120,8 @@ void fromValue(T& target, const Value& value, const std::string& path, const Fie
     } else {
       fromValue(target.emplace(), value, path, spec);
     }
+  } else if constexpr (trait::kIs<T, std::variant>) {
+    detail::variantFromValue(target, value, path);
   } else if constexpr (trait::kIsLiteralOr<T>) {
     if (value.isString() && value.asString() == T::literal()) {
       target.value.reset();
@@ -151,6 +164,8 @@ Value toValue(const T& source) {
     return enumName(source);
   } else if constexpr (trait::kIs<T, std::optional>) {
     return source ? toValue(*source) : Value();
+  } else if constexpr (trait::kIs<T, std::variant>) {
+    return std::visit([](const auto& alternative) { return toValue(alternative); }, source);
   } else if constexpr (trait::kIsLiteralOr<T>) {
     return source.value ? toValue(*source.value) : Value(T::literal());
   } else if constexpr (HandlePointer<T>) {
@@ -202,6 +217,11 @@ Value describe(const T& defaults, const FieldSpec& spec) {
     out = describe(defaults.value_or(Inner{}), spec);
     out.set("optional", true);
     out.set("default", defaults ? toValue(*defaults) : Value());
+  } else if constexpr (trait::kIs<T, std::variant>) {
+    Value alternatives = Value::List{};
+    alternatives.push(describe(std::variant_alternative_t<0, T>{}));
+    alternatives.push(describe(std::variant_alternative_t<1, T>{}));
+    out.set("type", "union").set("of", std::move(alternatives)).set("default", toValue(defaults));
   } else if constexpr (trait::kIsLiteralOr<T>) {
     using Inner = typename decltype(T::value)::value_type;
     out = describe(defaults.value.value_or(Inner{}), spec);

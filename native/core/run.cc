@@ -1,0 +1,137 @@
+#include "core/run.h"
+
+#include <cmath>
+#include <ctime>
+#include <fstream>
+#include <thread>
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+#include <torch/version.h>
+
+#include "core/job.h"
+#include "core/version.h"
+
+namespace espalier {
+
+namespace {
+
+std::string processorName() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    const size_t colon = line.find(": ");
+    if (line.rfind("model name", 0) == 0 && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+std::string timestamp() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char buffer[32];
+  std::strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return buffer;
+}
+
+// What two runs must share to be the same run.
+Value identityOf(const RunRequest& request, const Value& options, const Value& inputs) {
+  return Value::Map{
+      {"method", request.method}, {"inputs", inputs}, {"options", options}, {"seed", request.run.seed}};
+}
+
+// Threads and device change the bytes of a result, not what it is.
+Value circumstances(const RunRequest& request) {
+  return Value::Map{{"device", request.run.device}, {"threads", static_cast<int64_t>(at::get_num_threads())}};
+}
+
+std::unique_ptr<CheckpointNode> resumeFrom(RunContext& context, const std::string& path) {
+  Checkpoint checkpoint = readCheckpoint(path);
+  const Value& found = checkpoint.identity;
+  const Value& expected = context.identity;
+  for (const char* part : {"method", "inputs", "options", "seed"}) {
+    const Value* saved = found.find(part);
+    if (saved != nullptr && *saved == expected.at(part)) continue;
+    fail(ErrorCode::kCheckpointMismatch, path, " belongs to another run: expected ", part, " ",
+         toJson(expected.at(part)), ", found ", saved != nullptr ? toJson(*saved) : std::string("none"),
+         "; resume with what it was started with, or start without resume");
+  }
+  if (const Value* then = found.find("circumstances");
+      then != nullptr && !(*then == expected.at("circumstances"))) {
+    context.warnings.push_back(text("resumed under ", toJson(expected.at("circumstances")), ", begun under ",
+                                    toJson(*then),
+                                    ": the result's bytes will differ from an uninterrupted run's"));
+  }
+  return std::move(checkpoint.root);
+}
+
+const Method& findRequested(const MethodTable& methods, const std::string& name) {
+  for (const Method& method : methods) {
+    if (method.name == name) return method;
+  }
+  fail(ErrorCode::kInvalidArgType, "expected the name of a method, received '", name, "'");
+}
+
+}  // namespace
+
+c10::Device parseDevice(const std::string& name) {
+  if (name == "cpu") return c10::kCPU;
+  const bool indexed = name.rfind("cuda:", 0) == 0 && name.size() > 5 &&
+                       name.find_first_not_of("0123456789", 5) == std::string::npos && name.size() < 9;
+  if (name != "cuda" && !indexed) {
+    fail(ErrorCode::kInvalidArgType, "expected 'cpu', 'cuda' or 'cuda:<index>' for device, received '", name,
+         "'");
+  }
+  const int index = indexed ? std::stoi(name.substr(5)) : 0;
+  if (!torch::cuda::is_available()) {
+    fail(ErrorCode::kDeviceUnavailable, "expected a CUDA device for device '", name,
+         "', found none: this libtorch has no CUDA, or no GPU is visible; `npx espalier doctor` tells which");
+  }
+  if (index >= static_cast<int>(torch::cuda::device_count())) {
+    fail(ErrorCode::kDeviceUnavailable, "expected a device index below ", torch::cuda::device_count(),
+         ", received '", name, "'");
+  }
+  return {c10::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+RunResult execute(const MethodTable& methods, const RunRequest& request, RunControl& control) {
+  const std::string startedAt = timestamp();
+  const int64_t cores = std::max(1U, std::thread::hardware_concurrency());
+  at::set_num_threads(static_cast<int>(request.run.threads.value_or(cores)));
+  const Value options = findRequested(methods, request.method).resolveOptions(request.options);
+
+  RunContext context{methods, request, control, parseDevice(request.run.device), {}, {}, nullptr};
+  if (control.cancelled()) throw Cancelled();
+  const Value inputs = describeInputs(request.inputs);
+  context.identity = identityOf(request, options, inputs);
+  context.identity.set("circumstances", circumstances(request));
+  context.root =
+      request.run.resume ? resumeFrom(context, *request.run.resume) : std::make_unique<CheckpointNode>();
+
+  Job job(context, *context.root, request.method, static_cast<uint64_t>(request.run.seed), 0, 1);
+  MethodResult result = runMethod(methods, request.method, request.inputs, request.options, job);
+  // Whatever the method planned, the last word is that all of it is done.
+  job.progress("done", 1, 1, HUGE_VAL, 0, Value::Map{}, /*now=*/true);
+
+  const double durationMs =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - context.start).count();
+  Value report = Value::Map{
+      {"format", "espalier-report/1"},
+      {"method", request.method},
+      {"options", options},
+      {"seed", request.run.seed},
+      {"versions", Value::Map{{"espalier", kVersion}, {"libtorch", TORCH_VERSION}}},
+      {"machine", Value::Map{{"cpu", processorName()},
+                             {"cores", cores},
+                             {"threads", static_cast<int64_t>(at::get_num_threads())},
+                             {"device", request.run.device}}},
+      {"inputs", inputs},
+      {"startedAt", startedAt},
+      {"durationMs", durationMs},
+      {"warnings", toValue(context.warnings)},
+      {"figures", std::move(result.report)},
+  };
+  return {std::move(result.outputs), std::move(report)};
+}
+
+}  // namespace espalier
