@@ -1,9 +1,19 @@
 #include "methods/registry.h"
 
+#include "methods/evaluate/accuracy.h"
+#include "methods/evaluate/domains.h"
+#include "methods/prune/magnitude.h"
+#include "methods/train/supervised.h"
+
 namespace espalier {
 
 const MethodTable& methodRegistry() {
-  static const MethodTable* methods = new MethodTable{};
+  static const auto* methods = new MethodTable{
+      trainSupervised(),
+      pruneMagnitude(),
+      evaluateAccuracy(),
+      evaluateDomains(),
+  };
   return *methods;
 }
 

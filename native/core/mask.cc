@@ -1,0 +1,134 @@
+#include "core/mask.h"
+
+#include <limits>
+
+#include <torch/torch.h>
+
+#include "core/checkpoint/safetensors.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/sha256.h"
+
+namespace espalier {
+
+namespace {
+constexpr std::string_view kFormat = "espalier-mask/1";
+
+const ParameterInfo& findWeight(const Model& model, const Mask::Entry& entry) {
+  for (const ParameterInfo& parameter : model.parameters()) {
+    const bool same =
+        parameter.path == entry.path ||
+        std::find(parameter.aliases.begin(), parameter.aliases.end(), entry.path) != parameter.aliases.end();
+    if (!same) continue;
+    if (parameter.tensor.sizes() != entry.kept.sizes()) {
+      fail(ErrorCode::kOutOfRange, "expected a mask of shape ", parameter.tensor.sizes(), " for ", entry.path,
+           ", received ", entry.kept.sizes(), ": the mask belongs to another model");
+    }
+    return parameter;
+  }
+  fail(ErrorCode::kOutOfRange, "expected a weight named ", entry.path,
+       " in the model, found none: the mask belongs to another model");
+}
+}  // namespace
+
+Mask::Mask(std::vector<Entry> entries) : entries_(std::move(entries)) {}
+
+Value Mask::describe() const {
+  const std::string bytes = saveBytes();
+  return Value::Map{{"digest", sha256(bytes)}, {"weights", weights()}, {"kept", kept()}};
+}
+
+std::shared_ptr<Mask> Mask::ofNonZeros(const Model& model) {
+  std::vector<Entry> entries;
+  const Value* pruned = model.manifest().find("pruned");
+  for (const ParameterInfo& parameter : model.parameters()) {
+    const auto& layers = model.layers();
+    const bool prunable = std::any_of(layers.begin(), layers.end(), [&](const Layer& layer) {
+      return layer.prunable && layer.weight.is_same(parameter.tensor);
+    });
+    const bool listed =
+        pruned != nullptr && std::any_of(pruned->asList().begin(), pruned->asList().end(),
+                                         [&](const Value& path) { return path == Value(parameter.path); });
+    if (prunable || listed) entries.push_back({parameter.path, parameter.tensor.detach().ne(0).cpu()});
+  }
+  return std::make_shared<Mask>(std::move(entries));
+}
+
+int64_t Mask::weights() const {
+  int64_t count = 0;
+  for (const Entry& entry : entries_) count += entry.kept.numel();
+  return count;
+}
+
+int64_t Mask::kept() const {
+  int64_t count = 0;
+  for (const Entry& entry : entries_) count += entry.kept.count_nonzero().item<int64_t>();
+  return count;
+}
+
+double Mask::sparsity() const {
+  const int64_t all = weights();
+  return all == 0 ? 0 : static_cast<double>(all - kept()) / static_cast<double>(all);
+}
+
+void Mask::apply(Model& model) const {
+  const torch::NoGradGuard noGrad;
+  for (const Entry& entry : entries_) {
+    const at::Tensor& weight = findWeight(model, entry).tensor;
+    // Not a product: zero times an infinite weight is not zero.
+    weight.masked_fill_(entry.kept.logical_not().to(weight.device()), 0);
+  }
+}
+
+std::vector<at::Tensor> Mask::parallelTo(const Model& model) const {
+  std::vector<at::Tensor> masks(model.parameters().size());
+  for (const Entry& entry : entries_) {
+    const ParameterInfo& weight = findWeight(model, entry);
+    const auto index = static_cast<size_t>(&weight - model.parameters().data());
+    masks[index] = entry.kept.to(weight.tensor.device());
+  }
+  return masks;
+}
+
+std::string Mask::saveBytes() const {
+  NamedTensors tensors;
+  for (const Entry& entry : entries_) tensors.emplace_back(entry.path, entry.kept);
+  return writeSafetensors(tensors, Value::Map{{"format", kFormat}});
+}
+
+void Mask::save(const std::string& path) const { writeFileAtomically(path, saveBytes()); }
+
+std::shared_ptr<Mask> Mask::fromBytes(std::string_view bytes, std::string_view what) {
+  SafetensorsFile file = readSafetensors(bytes, what);
+  const Value* format = file.metadata.find("format");
+  if (format == nullptr || !format->isString() || format->asString() != kFormat) {
+    fail(ErrorCode::kDataInvalid, "expected a mask (", kFormat, ") in ", what,
+         ", found another safetensors file");
+  }
+  std::vector<Entry> entries;
+  for (auto& [name, tensor] : file.tensors) {
+    if (tensor.scalar_type() != at::kBool) {
+      fail(ErrorCode::kDataInvalid, "expected boolean values for ", name, " in ", what, ", found ",
+           tensor.scalar_type());
+    }
+    entries.push_back({name, tensor});
+  }
+  return std::make_shared<Mask>(std::move(entries));
+}
+
+std::shared_ptr<Mask> Mask::load(const std::string& path) {
+  return fromBytes(readFile(path, std::numeric_limits<uint64_t>::max()), path);
+}
+
+double weightSparsity(const Model& model) {
+  int64_t zeros = 0;
+  int64_t all = 0;
+  for (const Layer& layer : model.layers()) {
+    if (!layer.prunable) continue;
+    all += layer.weight.numel();
+    zeros += layer.weight.numel() - layer.weight.detach().count_nonzero().item<int64_t>();
+  }
+  return all == 0 ? 0 : static_cast<double>(zeros) / static_cast<double>(all);
+}
+
+}  // namespace espalier

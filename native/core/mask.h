@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "core/model.h"
+#include "core/value.h"
+
+namespace espalier {
+
+// Which weights of a model are kept: a boolean tensor per layer weight, true where kept, on the CPU.
+// Immutable, so it may be read from several threads.
+class Mask : public Handle {
+ public:
+  static constexpr std::string_view kKind = "Mask";
+  std::string_view kind() const override { return kKind; }
+  // { digest, weights, kept }
+  Value describe() const override;
+
+  struct Entry {
+    std::string path;  // of the weight: "features.0.weight"
+    at::Tensor kept;   // bool, the weight's shape
+  };
+
+  explicit Mask(std::vector<Entry> entries);
+  // A model's mask: the nonzero pattern of its prunable weights, and of what its manifest lists as pruned.
+  static std::shared_ptr<Mask> ofNonZeros(const Model& model);
+  // The format of saveBytes(); ERR_CHECKPOINT_INVALID names `what`.
+  static std::shared_ptr<Mask> fromBytes(std::string_view bytes, std::string_view what);
+  static std::shared_ptr<Mask> load(const std::string& path);
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  int64_t weights() const;
+  int64_t kept() const;
+  double sparsity() const;
+
+  // Zeroes what is not kept, in place. ERR_OUT_OF_RANGE when a path or shape does not fit the model.
+  void apply(Model& model) const;
+  // For an optimiser over model.parameters(): on the model's device, undefined where nothing is masked.
+  std::vector<at::Tensor> parallelTo(const Model& model) const;
+
+  std::string saveBytes() const;
+  void save(const std::string& path) const;
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+// The fraction of zeros in the prunable weights of a model, exact, each tied weight once.
+double weightSparsity(const Model& model);
+
+}  // namespace espalier

@@ -1,0 +1,159 @@
+#include "core/metrics.h"
+
+#include <cmath>
+
+#include <torch/torch.h>
+
+#include "core/data/stream.h"
+#include "core/train/loss.h"
+
+namespace espalier {
+
+namespace {
+
+constexpr double kNormal95 = 1.959963984540054;
+constexpr int64_t kCalibrationBins = 15;
+constexpr int64_t kCpuBatch = 256;
+constexpr int64_t kCudaBatch = 1024;
+// Folding batch norm reorders sums; more than that is another function.
+constexpr double kFrozenTolerance = 1e-4;
+
+// A frozen copy is used only where its first batch agrees with the plain graph's.
+class Scorer {
+ public:
+  Scorer(const Model& model, bool optimise) : model_(model) {
+    if (optimise) frozen_ = model.frozen();
+  }
+
+  at::Tensor logits(const at::Tensor& inputs) {
+    if (!frozen_.faster) return model_.logits(inputs, Mode::kEval);
+    if (!checked_) {
+      checked_ = true;
+      const at::Tensor plain = model_.logits(inputs, Mode::kEval);
+      const at::Tensor fast = frozen_.logits(inputs);
+      const double scale = plain.abs().max().item<double>();
+      if (!((fast - plain).abs().max().item<double>() <= kFrozenTolerance * scale)) frozen_.faster = false;
+      return plain;
+    }
+    return frozen_.logits(inputs);
+  }
+  bool optimised() const { return frozen_.faster; }
+
+ private:
+  const Model& model_;
+  Model::Frozen frozen_;
+  bool checked_ = false;
+};
+
+ClassificationFigures evaluateDataset(const Model& model, const DatasetPtr& dataset,
+                                      const EvaluationOptions& options, Job& job) {
+  const torch::NoGradGuard noGrad;
+  const int64_t outputs = requireClassifier(model, *dataset, "the domain");
+  StreamOptions streamOptions;
+  streamOptions.batchSize = std::min(
+      dataset->size(), options.batchSize.value.value_or(model.device().is_cuda() ? kCudaBatch : kCpuBatch));
+  streamOptions.shuffle = false;
+  BatchStream stream(dataset, streamOptions, model.device());
+  Scorer scorer(model, options.optimise);
+
+  const auto onDevice = at::TensorOptions().device(model.device());
+  at::Tensor confusion = torch::zeros({outputs * outputs}, onDevice.dtype(at::kLong));
+  at::Tensor loss = torch::zeros({}, onDevice.dtype(at::kDouble));
+  std::vector<at::Tensor> confidences;
+  std::vector<at::Tensor> hits;
+  const auto start = std::chrono::steady_clock::now();
+  int64_t done = 0;
+  for (int64_t i = 0; i < stream.batchesPerEpoch(); ++i) {
+    job.checkCancelled();
+    const Batch batch = stream.at(0, i);
+    const at::Tensor logits = scorer.logits(batch.inputs).to(at::kFloat);
+    const auto [confidence, prediction] = at::softmax(logits, 1).max(1);
+    confusion += torch::bincount(batch.labels * outputs + prediction, {}, outputs * outputs);
+    loss += crossEntropy(logits, batch.labels, 0).to(at::kDouble).sum();
+    confidences.push_back(confidence);
+    hits.push_back(prediction == batch.labels);
+    done += batch.labels.size(0);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    job.progress(options.phase, i + 1, stream.batchesPerEpoch(),
+                 options.units * static_cast<double>(done) / static_cast<double>(dataset->size()),
+                 static_cast<double>(done) / seconds, Value::Map{});
+  }
+  job.finishUnits(options.units);
+
+  ClassificationFigures figures;
+  figures.samples = done;
+  figures.batchSize = streamOptions.batchSize;
+  figures.optimised = scorer.optimised();
+  figures.loss = loss.item<double>() / static_cast<double>(done);
+  figures.expectedCalibrationError = expectedCalibrationError(torch::cat(confidences), torch::cat(hits));
+  const at::Tensor table = confusion.cpu();
+  const int64_t* counts = table.const_data_ptr<int64_t>();
+  int64_t correct = 0;
+  for (int64_t row = 0; row < outputs; ++row) {
+    figures.confusion.emplace_back(counts + row * outputs, counts + (row + 1) * outputs);
+    ClassFigures perClass;
+    perClass.label = row;
+    for (const int64_t count : figures.confusion.back()) perClass.samples += count;
+    const int64_t right = counts[row * outputs + row];
+    if (perClass.samples > 0)
+      perClass.accuracy = static_cast<double>(right) / static_cast<double>(perClass.samples);
+    perClass.interval = wilsonInterval(right, perClass.samples);
+    correct += right;
+    figures.perClass.push_back(std::move(perClass));
+  }
+  figures.accuracy = static_cast<double>(correct) / static_cast<double>(done);
+  figures.interval = wilsonInterval(correct, done);
+  return figures;
+}
+
+}  // namespace
+
+std::vector<double> wilsonInterval(int64_t hits, int64_t trials) {
+  if (trials == 0) return {0, 1};
+  const auto n = static_cast<double>(trials);
+  const double p = static_cast<double>(hits) / n;
+  const double z2 = kNormal95 * kNormal95;
+  const double center = (p + z2 / (2 * n)) / (1 + z2 / n);
+  const double half = kNormal95 / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
+  return {std::max(0.0, center - half), std::min(1.0, center + half)};
+}
+
+double expectedCalibrationError(const at::Tensor& confidence, const at::Tensor& correct) {
+  const at::Tensor sure = confidence.to(at::kDouble).cpu();
+  const at::Tensor right = correct.to(at::kDouble).cpu();
+  // A bin is (low, high]: a confidence of exactly one belongs to the last.
+  const at::Tensor bin = (sure * kCalibrationBins).ceil().sub(1).clamp(0, kCalibrationBins - 1).to(at::kLong);
+  // Per bin, |sum of confidence - sum of hits| / n is its weighted gap.
+  const at::Tensor gap =
+      torch::bincount(bin, sure, kCalibrationBins) - torch::bincount(bin, right, kCalibrationBins);
+  return gap.abs().sum().item<double>() / static_cast<double>(sure.numel());
+}
+
+int64_t requireClassifier(const Model& model, const Dataset& dataset, std::string_view what) {
+  const torch::NoGradGuard noGrad;
+  const Batch batch = dataset.gather(torch::zeros({1}, at::kLong), model.device());
+  const at::Tensor logits = model.logits(batch.inputs, Mode::kEval);
+  if (logits.dim() != 2 || logits.size(1) < dataset.classes()) {
+    fail(ErrorCode::kDataInvalid, "expected ", what, " to have at most the ", logits.size(-1),
+         " classes that the model tells apart, found ", dataset.classes(),
+         ": use another domain, or a model with as many outputs");
+  }
+  return logits.size(1);
+}
+
+ClassificationFigures evaluateClassifier(const Model& model, const SelectData& data,
+                                         const EvaluationOptions& options, Job& job) {
+  return evaluateDataset(model, data.dataset(), options, job);
+}
+
+ClassificationFigures evaluateClassifier(const Model& model, const FitData& data,
+                                         const EvaluationOptions& options, Job& job) {
+  return evaluateDataset(model, data.dataset(), options, job);
+}
+
+PublishedFigures evaluateClassifier(const Model& model, const ReportData& data,
+                                    const EvaluationOptions& options, Job& job) {
+  return PublishedFigures(evaluateDataset(model, data.dataset(), options, job));
+}
+
+}  // namespace espalier

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "core/data/domain.h"
+#include "core/fields.h"
+#include "core/job.h"
+#include "core/model.h"
+
+namespace espalier {
+
+// The Wilson score interval of `hits` of `trials` at 95 % (Wilson 1927); {0, 1} without trials.
+std::vector<double> wilsonInterval(int64_t hits, int64_t trials);
+
+// Expected calibration error over 15 equal-width bins of confidence (Guo et al. 2017, eq. 3).
+double expectedCalibrationError(const at::Tensor& confidence, const at::Tensor& correct);
+
+struct ClassFigures {
+  int64_t label = 0;
+  std::optional<double> accuracy;  // null where the class has no samples
+  std::vector<double> interval;
+  int64_t samples = 0;
+  template <class V>
+  void fields(V&& visit) {
+    visit("class", label);
+    visit("accuracy", accuracy);
+    visit("interval", interval);
+    visit("samples", samples);
+  }
+};
+
+struct ClassificationFigures {
+  double accuracy = 0;           // fraction in [0, 1]
+  std::vector<double> interval;  // Wilson 95 %
+  double loss = 0;               // mean cross-entropy, nats
+  int64_t samples = 0;
+  std::vector<ClassFigures> perClass;
+  std::vector<std::vector<int64_t>> confusion;  // [true class][predicted class]
+  double expectedCalibrationError = 0;
+  bool optimised = false;  // whether a frozen copy with folded batch norm computed it
+  int64_t batchSize = 0;
+  template <class V>
+  void fields(V&& visit) {
+    visit("accuracy", accuracy);
+    visit("interval", interval);
+    visit("loss", loss);
+    visit("samples", samples);
+    visit("perClass", perClass);
+    visit("confusion", confusion);
+    visit("expectedCalibrationError", expectedCalibrationError);
+    visit("optimised", optimised);
+    visit("batchSize", batchSize);
+  }
+};
+
+// Figures on report data. They can be written into a report, and not be read by code that decides.
+class PublishedFigures {
+ public:
+  PublishedFigures() = default;
+  explicit PublishedFigures(ClassificationFigures figures) : figures_(std::move(figures)) {}
+  template <class V>
+  void fields(V&& visit) {
+    figures_.fields(visit);
+  }
+
+ private:
+  ClassificationFigures figures_;
+};
+
+struct EvaluationOptions {
+  LiteralOr<"auto", int64_t> batchSize;  // 'auto': by the device
+  // Whether a frozen copy may be used; its logits are checked against the plain ones on the first batch.
+  bool optimise = true;
+  double units = 1;  // of the job's planned work
+  std::string phase = "evaluate";
+};
+
+// Refuses data that the model cannot classify: ERR_DATA_INVALID when it has more classes than the model has
+// outputs, ERR_MODEL_RUN when its samples do not pass. Returns the number of outputs.
+int64_t requireClassifier(const Model& model, const Dataset& dataset, std::string_view what);
+
+ClassificationFigures evaluateClassifier(const Model& model, const SelectData& data,
+                                         const EvaluationOptions& options, Job& job);
+ClassificationFigures evaluateClassifier(const Model& model, const FitData& data,
+                                         const EvaluationOptions& options, Job& job);
+PublishedFigures evaluateClassifier(const Model& model, const ReportData& data,
+                                    const EvaluationOptions& options, Job& job);
+
+}  // namespace espalier
