@@ -10,6 +10,7 @@ export {
   EspalierTypeError,
   isEspalierError,
 } from './errors.js';
+export * as evaluate from './evaluate/index.js';
 export { Mask } from './mask.js';
 export {
   type Architecture,
@@ -21,7 +22,9 @@ export {
   type ParameterInfo,
   type SaveOptions,
 } from './model.js';
+export * as prune from './prune/index.js';
 export { type Progress, Run } from './run.js';
 export type { Report } from './schema/method.js';
 export type { CheckpointOptions, RunOptions } from './schema/runOptions.js';
+export * as train from './train/index.js';
 export type { DType, Tensor, TypedArray, Value } from './value.js';

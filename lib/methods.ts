@@ -1,4 +1,13 @@
+import { accuracyMethod } from './evaluate/accuracy.js';
+import { domainsMethod } from './evaluate/domains.js';
+import { magnitudeMethod } from './prune/magnitude.js';
 import type { AnyMethod } from './schema/method.js';
+import { supervisedMethod } from './train/supervised.js';
 
-/** Every method, family by family; each family's index lists its own. */
-export const allMethods: readonly AnyMethod[] = [];
+/** Every method, family by family. */
+export const allMethods: readonly AnyMethod[] = [
+  supervisedMethod,
+  magnitudeMethod,
+  accuracyMethod,
+  domainsMethod,
+];

@@ -5,7 +5,18 @@ export type Plain = null | boolean | number | string | Plain[] | { [key: string]
 
 /** What the command line, the help, the docs table and the drift test need to know of a field. */
 export interface FieldDescriptor {
-  type: 'any' | 'boolean' | 'integer' | 'number' | 'string' | 'enum' | 'list' | 'map' | 'object' | 'handle';
+  type:
+    | 'any'
+    | 'boolean'
+    | 'integer'
+    | 'number'
+    | 'string'
+    | 'enum'
+    | 'list'
+    | 'map'
+    | 'object'
+    | 'handle'
+    | 'union';
   /** The sentence of `.describe()`. */
   description: string;
   /** "epochs", "pixels", ...: `.meta({ unit })`. */
@@ -24,6 +35,8 @@ export interface FieldDescriptor {
   /** The elements of a list or map. */
   of?: FieldDescriptor;
   fields?: FieldDescriptors;
+  /** What a union may be: one of a few words, or an object that says more. */
+  alternatives?: FieldDescriptor[];
   /** A word that may stand in the place of a value: 'auto'. */
   literal?: string;
   /** What kind of handle: 'Model', 'Domain', ... */
@@ -116,15 +129,20 @@ function describeType(schema: Schema, def: Def): FieldDescriptor {
   throw new TypeError(`an option's schema cannot be a ${def.type}`);
 }
 
-// Two unions have a meaning: a word in the place of a value, and one or a list.
+// Three unions have a meaning: a word in the place of a value, one or a list, and a few words or an object.
 function describeUnion(options: Schema[]): FieldDescriptor {
   const [first, second] = options;
   if (first === undefined || second === undefined || options.length !== 2) {
     throw new TypeError('a union in an option must have two members');
   }
   if (defOf(second).type === 'array') return { ...describe(second), oneOrList: true };
+  if (defOf(first).type === 'enum' && defOf(second).type === 'object') {
+    const alternatives = [describe(first), describe(second)];
+    return { type: 'union', description: '', required: true, optional: false, alternatives };
+  }
   const word = [first, second].find((option) => defOf(option).type === 'literal');
-  if (word === undefined) throw new TypeError('a union in an option needs a literal or a list');
+  if (word === undefined)
+    throw new TypeError('a union in an option needs a literal, a list, or words and an object');
   const other = describe(word === first ? second : first);
   return { ...other, literal: String(defOf(word).values?.[0]) };
 }
@@ -173,6 +191,8 @@ function phraseType(field: FieldDescriptor): string {
     case 'map':
     case 'object':
       return 'an object';
+    case 'union':
+      return (field.alternatives ?? []).map(phrase).join(' or ');
     case 'any':
       return 'a value';
   }

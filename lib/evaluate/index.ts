@@ -1,0 +1,2 @@
+export { type AccuracyOptions, accuracy } from './accuracy.js';
+export { type DomainsOptions, domains } from './domains.js';

@@ -1,0 +1,1 @@
+export { type MagnitudeOptions, magnitude } from './magnitude.js';

@@ -1,0 +1,1 @@
+export { type SupervisedOptions, supervised } from './supervised.js';
