@@ -1,12 +1,12 @@
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <torch/types.h>
 
 #include "core/value.h"
 
@@ -39,7 +39,7 @@ class Dataset : public Handle {
   static std::shared_ptr<Dataset> open(const DatasetSource& source);
   // samples uint8, float32, int32 or int64, [N, C, H, W], [N, D] or [N, L]; labels int64 [N].
   static std::shared_ptr<Dataset> fromTensors(at::Tensor samples, at::Tensor labels,
-                                                    std::optional<int64_t> classes = {});
+                                              std::optional<int64_t> classes = {});
 
   virtual int64_t size() const = 0;
   virtual std::vector<int64_t> sampleShape() const = 0;  // after the transform, without N
@@ -50,7 +50,7 @@ class Dataset : public Handle {
   virtual std::string digest() const = 0;
 
   virtual std::vector<std::shared_ptr<Dataset>> split(const std::vector<double>& fractions,
-                                                            uint64_t seed) const = 0;
+                                                      uint64_t seed) const = 0;
   virtual std::shared_ptr<Dataset> take(int64_t count, uint64_t seed, bool stratified) const = 0;
   virtual std::shared_ptr<Dataset> resize(int64_t size, std::optional<int64_t> channels) const = 0;
   // Cut by content, not by seed: the same samples are held out whatever the order. {kept, held out}.

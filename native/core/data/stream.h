@@ -11,10 +11,10 @@ namespace espalier {
 // Random changes of training images. Every draw is a function of (seed, epoch, position), so there is no
 // state to save.
 struct Augmentation {
-  int64_t shift = 0;       // pixels: zero-pad by that much, crop back at random
-  bool flip = false;       // mirror left-right with probability 1/2
-  double rotation = 0;     // degrees: uniform in [-rotation, rotation], bilinear, zero fill
-  double jitter = 0;       // brightness and contrast factors uniform in [1 - jitter, 1 + jitter]
+  int64_t shift = 0;    // pixels: zero-pad by that much, crop back at random
+  bool flip = false;    // mirror left-right with probability 1/2
+  double rotation = 0;  // degrees: uniform in [-rotation, rotation], bilinear, zero fill
+  double jitter = 0;    // brightness and contrast factors uniform in [1 - jitter, 1 + jitter]
 
   bool empty() const { return shift == 0 && !flip && rotation == 0 && jitter == 0; }
   template <class V>
