@@ -33,11 +33,14 @@ test('the data of the page are the reports, byte for byte', async () => {
 });
 
 test('no name can become markup or end the data', async () => {
-  const evil = accuracyOf(hostile, hostile, [90, 80]);
+  const evil = accuracyOf([90, 80]);
   evil.perClass = evil.perClass.map((row) => ({ ...row, class: hostile as unknown as number }));
   const layer = { path: hostile, weights: 10, zeros: 5, sparsity: 0.5, threshold: 0.1 };
   const reports = [
-    envelope('evaluate.accuracy', evil, { warnings: [hostile], inputs: { [hostile]: { name: hostile } } }),
+    envelope('evaluate.accuracy', evil, {
+      warnings: [hostile],
+      inputs: { [hostile]: hostile, model: { architecture: hostile }, domain: { name: hostile } },
+    }),
     envelope(
       'prune.magnitude',
       { ...pruning.figures, layers: [layer, layer] },
@@ -58,7 +61,11 @@ test('no name can become markup or end the data', async () => {
 });
 
 test('a name is shown as it is written', async () => {
-  const page = await renderHtml(envelope('evaluate.accuracy', accuracyOf('a<b>&"c"', 'mnist', [90, 80])));
+  const page = await renderHtml(
+    envelope('evaluate.accuracy', accuracyOf([90, 80]), {
+      inputs: { model: { architecture: 'a<b>&"c"' }, domain: { name: 'mnist' } },
+    }),
+  );
   assert.match(bodyOf(page), 'Accuracy of a&lt;b&gt;&amp;&quot;c&quot; on mnist');
 });
 
@@ -153,7 +160,7 @@ test('a method without pictures of its own gets those of the figures that are kn
 });
 
 test('an empty class and a missing figure are a dash', async () => {
-  const figures = accuracyOf('m', 'd', [90, 80]);
+  const figures = accuracyOf([90, 80]);
   const empty = { class: 1, accuracy: null, samples: 0, interval: null };
   const page = await renderHtml(
     envelope('evaluate.accuracy', { ...figures, loss: null, perClass: [figures.perClass[0], empty] }),

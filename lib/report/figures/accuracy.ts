@@ -2,12 +2,18 @@ import * as z from 'zod';
 import { type Block, type Highlight, number, table, text } from '../blocks.js';
 import { confusion, estimates } from '../charts.js';
 import { count, figure, interval, isNumber, percent, plural } from '../format.js';
+import { domainName, modelName } from '../words.js';
 import { presenter } from './presenter.js';
 import { bounds, className, maybe } from './share.js';
 
-const classFigures = z.object({ class: className, accuracy: maybe, samples: z.number(), interval: bounds });
+export const classFigures = z.object({
+  class: className,
+  accuracy: maybe,
+  samples: z.number(),
+  interval: bounds,
+});
 
-/** What `evaluate.accuracy` reports, and what `evaluate.domains` reports of each model on each domain. */
+/** What `evaluate.accuracy` reports. */
 export const accuracyFigures = z.object({
   accuracy: maybe,
   interval: bounds,
@@ -16,22 +22,17 @@ export const accuracyFigures = z.object({
   perClass: z.array(classFigures),
   confusion: z.array(z.array(z.number())),
   expectedCalibrationError: maybe,
-  optimised: z.boolean().nullish(),
-  model: z.looseObject({ label: z.string().nullish() }).nullish(),
-  domain: z.string().nullish(),
 });
 export type AccuracyFigures = z.infer<typeof accuracyFigures>;
 
-export const accuracy = presenter(accuracyFigures, (figures) => ({
-  title: `Accuracy of ${modelOf(figures)} on ${figures.domain ?? 'its domain'}`,
+export const accuracy = presenter(accuracyFigures, (figures, report) => ({
+  title: `Accuracy of ${modelName(report)} on ${domainName(report)}`,
   summary:
-    `Measured ${modelOf(figures)} on the ${plural(figures.samples, 'report sample')} of the domain ` +
-    `${figures.domain ?? 'given'}, which no training and no choice has seen.`,
+    `Measured ${modelName(report)} on the ${plural(figures.samples, 'report sample')} of the domain ` +
+    `${domainName(report)}, which no training and no choice has seen.`,
   highlights: highlights(figures),
   blocks: [...byClass(figures), ...confusionMatrix(figures)],
 }));
-
-const modelOf = ({ model }: AccuracyFigures) => model?.label || 'the model';
 
 function highlights(figures: AccuracyFigures): Highlight[] {
   return [

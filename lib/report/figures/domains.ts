@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Block, type HeatMap, number, table, text } from '../blocks.js';
 import { count, figure, interval, listInWords, percent, plural } from '../format.js';
-import { type AccuracyFigures, accuracyFigures } from './accuracy.js';
+import { classFigures } from './accuracy.js';
 import { presenter } from './presenter.js';
 import { bounds, maybe } from './share.js';
 
@@ -11,6 +11,7 @@ const cell = z.object({
   loss: maybe,
   samples: z.number(),
   expectedCalibrationError: maybe,
+  perClass: z.array(classFigures).default([]),
 });
 
 /** What `evaluate.domains` reports: every model on every domain. */
@@ -19,7 +20,6 @@ export const domainsFigures = z
     models: z.array(z.string()).min(1),
     domains: z.array(z.string()).min(1),
     cells: z.array(z.array(cell)),
-    details: z.array(z.array(accuracyFigures)).nullish(),
   })
   .refine(({ models, domains, cells }) => hasSize(cells, models.length, domains.length));
 export type DomainsFigures = z.infer<typeof domainsFigures>;
@@ -55,20 +55,19 @@ function matrix({ models, domains, cells }: DomainsFigures): HeatMap {
 const kMostClasses = 12;
 
 // One row a model and domain, one column a class: where a model fails is seldom everywhere.
-function byClass({ models, domains, details }: DomainsFigures): Block[] {
-  if (!details || !hasSize(details, models.length, domains.length)) return [];
-  const classes = details[0]?.[0]?.perClass.map((row) => row.class) ?? [];
-  const same = details.flat().every(({ perClass }) => perClass.length === classes.length);
+function byClass({ models, domains, cells }: DomainsFigures): Block[] {
+  const classes = cells[0]?.[0]?.perClass.map((row) => row.class) ?? [];
+  const same = cells.flat().every(({ perClass }) => perClass.length === classes.length);
   if (!same || classes.length < 2 || classes.length > kMostClasses) return [];
-  const row = (figures: AccuracyFigures) =>
-    figures.perClass.map(({ accuracy }) => ({ value: accuracy ?? null, text: percent(accuracy, 0) }));
+  const row = (at: z.infer<typeof cell> | undefined) =>
+    at?.perClass.map(({ accuracy }) => ({ value: accuracy ?? null, text: percent(accuracy, 0) })) ?? [];
   return models.map((model, i) => ({
     kind: 'heat',
     title: `Accuracy by class: ${model}`,
     rowNoun: 'Domain',
     columnNoun: 'class',
     columns: classes,
-    rows: domains.map((label, j) => ({ label, cells: row(details[i]?.[j] as AccuracyFigures) })),
+    rows: domains.map((label, j) => ({ label, cells: row(cells[i]?.[j]) })),
   }));
 }
 
