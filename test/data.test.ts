@@ -6,8 +6,10 @@ import { opentype } from '../lib/data/drawing/fonts.js';
 import { fill, outline } from '../lib/data/drawing/raster.js';
 import { readIdx } from '../lib/data/idx.js';
 import { findSample, makeSamples, type SampleDescription, type SampleOutcome } from '../lib/data/index.js';
+import { Random } from '../lib/data/random.js';
 import { keepApart, sha256 } from '../lib/data/recipe.js';
 import { mnistData } from '../lib/data/recipes/mnist.js';
+import { placeCrop } from '../lib/data/recipes/mnistM.js';
 import { cacheFolder } from '../lib/data/sources/cache.js';
 import { readFromNpm } from '../lib/data/sources/npm.js';
 import { isEspalierError } from '../lib/errors.js';
@@ -187,6 +189,23 @@ test('mnist-m is the absolute difference of a photograph and the digit', async (
     });
     assert.ok(Math.abs(inside! - outside!) > 10, `image ${i}: ${inside} against ${outside}`);
   }
+});
+
+test('crops of fit and report share no pixel of a photograph', () => {
+  const photograph = { width: 640, height: 427 };
+  const columns = (role: 'fit' | 'report') => {
+    const used = new Set<number>();
+    for (let i = 0; i < 20_000; ++i) {
+      const { left, top } = placeCrop(photograph, role, new Random(`${role}/${i}`));
+      assert.ok(top >= 0 && top + 28 <= photograph.height);
+      for (let x = left; x < left + 28; ++x) used.add(x);
+    }
+    return used;
+  };
+  const [fit, report] = [columns('fit'), columns('report')];
+  assert.equal([fit.size, report.size], [480, 160]);
+  assert.not.ok([...report].some((x) => fit.has(x)));
+  assert.ok(Math.max(...fit, ...report) < photograph.width);
 });
 
 test('fit leaves out what report holds', () => {

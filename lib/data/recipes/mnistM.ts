@@ -87,8 +87,8 @@ function blend(
   return blended;
 }
 
-function placeCrop(
-  { width, height }: Photograph,
+export function placeCrop(
+  { width, height }: Pick<Photograph, 'width' | 'height'>,
   role: RoleName,
   random: Random,
 ): { left: number; top: number } {
