@@ -128,7 +128,7 @@ TEST("zoo: the normalisation is part of the graph") {
   plain.eval();
   normalizing.eval();
   const at::Tensor images = torch::rand({3, 3, 32, 32});
-  const auto channels = [](std::vector<double> values) {
+  const auto channels = [](const std::vector<double>& values) {
     return at::tensor(values, at::kFloat).view({1, 3, 1, 1});
   };
   const at::Tensor expected =
