@@ -1,3 +1,4 @@
+import type { RuntimeFacts } from './doctor.js';
 import { type ErrorCode, makeError } from './errors.js';
 import { load } from './loader.js';
 import type { Progress, RunContext } from './run.js';
@@ -37,8 +38,8 @@ export interface NativeResult {
 
 /** The whole native surface; a test compares its keys with what the addon exports. */
 export interface NativeBinding {
-  /** Versions of libtorch and of the build, devices, threads. */
-  info(): { [name: string]: unknown };
+  /** Version of libtorch, devices, threads. */
+  describe(): Promise<RuntimeFacts>;
   configure(options: { concurrentRuns: number }): void;
   /** The schemas of every method, for the drift test. */
   methods(): { name: string; schema: unknown }[];
@@ -105,7 +106,10 @@ let loaded: Promise<NativeBinding> | undefined;
 
 /** The native binding, loaded on first use. */
 export function loadBinding(): Promise<NativeBinding> {
-  loaded ??= load();
+  loaded ??= load().catch((error) => {
+    loaded = undefined; // what was missing may be there the next time
+    throw error;
+  });
   return loaded;
 }
 
