@@ -10,10 +10,10 @@ import { seconds } from './steps.mjs';
 const kFileMs = 300_000;
 const kNativeMs = 900_000;
 
-export async function runNative(program, filter, env = process.env) {
+export async function runNative(program, filter, env = process.env, deadlineMs = kNativeMs) {
   const start = performance.now();
   const { code, signal, output, timedOut } = await run(program, filter ? [filter] : [], {
-    deadlineMs: kNativeMs,
+    deadlineMs,
     env,
   });
   const [, passed = 0, failed = 0] = (/^(\d+) passed, (\d+) failed$/m.exec(output) ?? []).map(Number);
@@ -31,7 +31,7 @@ export async function runNative(program, filter, env = process.env) {
     result.passed = cases.filter((line) => line.startsWith('ok ')).length;
     result.failed = 1 + cases.filter((line) => line.startsWith('FAILED ')).length;
     const end = timedOut
-      ? `did not end within ${seconds(kNativeMs)}`
+      ? `did not end within ${seconds(deadlineMs)}`
       : `ended with ${signal ?? `exit code ${code}`}`;
     result.output = `${end}, after:\n${output.slice(-8000)}`;
   } else if (failed > 0) {
@@ -46,12 +46,12 @@ export async function runNative(program, filter, env = process.env) {
   return result;
 }
 
-export async function runFile(file, title) {
+export async function runFile(file, title, deadlineMs = kFileMs) {
   const start = performance.now();
   const stage = path.join(os.tmpdir(), `espalier-stage-${process.pid}-${title.replaceAll('/', '-')}`);
   const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', ESPALIER_TEST_STAGE: stage };
   const { code, signal, output, timedOut } = await run(process.execPath, ['--enable-source-maps', file], {
-    deadlineMs: kFileMs,
+    deadlineMs,
     env,
   });
   const count = (name) => Number(new RegExp(`^ {2}${name}: +(\\d+)$`, 'm').exec(output)?.[1] ?? 0);
@@ -63,7 +63,7 @@ export async function runFile(file, title) {
     failed += 1;
     const during = fs.existsSync(stage) ? ` during '${fs.readFileSync(stage, 'utf8')}'` : '';
     const end = timedOut
-      ? `was ended after ${seconds(kFileMs)}`
+      ? `was ended after ${seconds(deadlineMs)}`
       : `ended with ${signal ?? `exit code ${code}`}`;
     problem = `${end}${during}:\n${output}`;
   } else if (passed + failed === 0 && skipped.length === 0) {

@@ -14,9 +14,14 @@ export function findPython(env: NodeJS.ProcessEnv = process.env): string | undef
   return fs.existsSync(own) ? own : undefined;
 }
 
+const temporary: string[] = [];
+process.once('exit', () => {
+  for (const folder of temporary) fs.rmSync(folder, { recursive: true, force: true });
+});
+
 // A folder that is gone when the process ends.
 export function temporaryFolder(): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'espalier-test-'));
-  process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  temporary.push(folder);
   return folder;
 }
