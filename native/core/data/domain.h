@@ -33,7 +33,12 @@ class Domain : public Handle {
   static constexpr std::string_view kKind = "Domain";
   std::string_view kind() const override { return kKind; }
 
+  // Each may be null, not all. ERR_DATA_INVALID where sample shapes or class counts differ.
   Domain(std::string name, DatasetPtr fit, DatasetPtr select, DatasetPtr report);
+  // `select` is a fraction of `fit`, held out by content.
+  static constexpr double kSelectFraction = 0.1;
+  static std::shared_ptr<Domain> holdingOut(std::string name, const DatasetPtr& fit, double fraction,
+                                            DatasetPtr report);
 
   const std::string& name() const { return name_; }
   int64_t classes() const;

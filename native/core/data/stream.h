@@ -8,8 +8,8 @@
 
 namespace espalier {
 
-// Random changes of training images. Every draw is a function of (seed, epoch, position), so there is no
-// state to save.
+// Random changes of training images, in this order: flip, shift, rotation, jitter. Every draw is a function
+// of (seed, epoch, position in the dataset), so there is no state to save.
 struct Augmentation {
   int64_t shift = 0;    // pixels: zero-pad by that much, crop back at random
   bool flip = false;    // mirror left-right with probability 1/2
@@ -37,10 +37,11 @@ struct StreamOptions {
 };
 
 // The batches of a dataset, epoch after epoch. `at` is a pure function of options, epoch and index: resuming
-// needs no state but those two numbers. It prepares the batch that follows on a thread of its own.
-// Thread rule: one user at a time.
+// needs no state but those two numbers. A streamed one reads the samples that follow on a thread of its own;
+// what fails there is thrown by the `at` that asks for them. Thread rule: one user at a time.
 class BatchStream {
  public:
+  // ERR_DATA_INVALID when `dropLast` leaves no batch, or when augmentation meets samples that are no images.
   BatchStream(DatasetPtr dataset, StreamOptions options, c10::Device device);
   ~BatchStream();
   int64_t batchesPerEpoch() const;
