@@ -31,14 +31,14 @@ std::vector<Sample> samples() {
   };
 }
 
-DatasetPtr openIn(const Folder& folder, const Sample& sample) {
+DatasetPtr openIn(const DataFolder& folder, const Sample& sample) {
   DatasetSource source{.images = folder.write(sample.name, sample.images), .labels = "", .classes = {}};
   if (!sample.labels.empty()) source.labels = folder.write("labels-" + sample.name, sample.labels);
   return Dataset::open(source);
 }
 
 // The error of opening, or nothing; anything but an Error ends the test program.
-std::optional<Error> tryOpen(const Folder& folder, const Sample& sample) {
+std::optional<Error> tryOpen(const DataFolder& folder, const Sample& sample) {
   try {
     const auto dataset = openIn(folder, sample);
     dataset->gather(range(0, dataset->size()), at::kCPU);
@@ -56,12 +56,12 @@ bool names(const Error& error, const Sample& sample) {
 }  // namespace
 
 TEST("damaged data: every sample opens before it is damaged") {
-  const Folder folder;
+  const DataFolder folder;
   for (const Sample& sample : samples()) EXPECT(!tryOpen(folder, sample));
 }
 
 TEST("damaged data: a file cut short anywhere, or with bytes behind it, is refused by name") {
-  const Folder folder;
+  const DataFolder folder;
   for (const Sample& sample : samples()) {
     const size_t step = std::max<size_t>(1, sample.images.size() / 60);
     for (size_t length = 0; length < sample.images.size(); length += step) {
@@ -86,7 +86,7 @@ TEST("damaged data: a file cut short anywhere, or with bytes behind it, is refus
 }
 
 TEST("damaged data: 600 random changes end in samples or in a typed error") {
-  const Folder folder;
+  const DataFolder folder;
   SplitMix64 random(20260101);
   int refused = 0;
   for (const Sample& sample : samples()) {
@@ -127,7 +127,7 @@ TEST("damaged data: 600 random changes end in samples or in a typed error") {
 }
 
 TEST("damaged data: sizes that overflow are refused before they are used") {
-  const Folder folder;
+  const DataFolder folder;
   const auto message = [&](const Sample& sample) {
     const auto error = tryOpen(folder, sample);
     EXPECT(error && error->code() == ErrorCode::kDataInvalid);
@@ -148,7 +148,7 @@ TEST("damaged data: sizes that overflow are refused before they are used") {
 }
 
 TEST("damaged data: what we do not read is named together with what we do") {
-  const Folder folder;
+  const DataFolder folder;
   const Bytes labels = idx(0x08, {2}, labelBytes(2, 2));
   const auto message = [&](const std::string& name, const Bytes& bytes) {
     const auto error = tryOpen(folder, {name, bytes, labels, 0});

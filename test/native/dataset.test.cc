@@ -39,7 +39,7 @@ std::multiset<std::string> contents(const Dataset& dataset) {
 }  // namespace
 
 TEST("dataset: IDX images get a channel and come out in [0, 1]") {
-  const Folder folder;
+  const DataFolder folder;
   const Bytes pixels = pattern(5 * 4 * 4);
   const auto dataset = Dataset::open({folder.write("images", idx(0x08, {5, 4, 4}, pixels)),
                                       folder.write("labels", idx(0x08, {5}, labelBytes(5, 3))),
@@ -58,7 +58,7 @@ TEST("dataset: IDX images get a channel and come out in [0, 1]") {
 }
 
 TEST("dataset: big-endian IDX numbers are read as numbers") {
-  const Folder folder;
+  const DataFolder folder;
   const auto dataset = Dataset::open(
       {folder.write("i", idx(0x0C, {2, 2}, bigEndian(1) + bigEndian(70000) + bigEndian(3) + bigEndian(4))),
        folder.write("l", idx(0x0B, {2}, Bytes("\0\1\0\0", 4))),
@@ -70,7 +70,7 @@ TEST("dataset: big-endian IDX numbers are read as numbers") {
 }
 
 TEST("dataset: npy of versions 1 to 3 and of every sample type") {
-  const Folder folder;
+  const DataFolder folder;
   for (int version = 1; version <= 3; ++version) {
     const auto labels = folder.write(
         "l.npy", npy("<i8", "(2,)", littleEndian<int64_t>(1) + littleEndian<int64_t>(0), version));
@@ -91,7 +91,7 @@ TEST("dataset: npy of versions 1 to 3 and of every sample type") {
 }
 
 TEST("dataset: an npy whose data is not aligned reads the same") {
-  const Folder folder;
+  const DataFolder folder;
   Bytes file = npy("<i4", "(2, 1)", littleEndian<int32_t>(9) + littleEndian<int32_t>(10));
   file.insert(file.find('\n'), 1, ' ');
   file[8] = static_cast<char>(file[8] + 1);
@@ -101,7 +101,7 @@ TEST("dataset: an npy whose data is not aligned reads the same") {
 }
 
 TEST("dataset: safetensors holds images and labels") {
-  const Folder folder;
+  const DataFolder folder;
   const auto path = folder.write(
       "d.safetensors",
       safetensors(
@@ -115,7 +115,7 @@ TEST("dataset: safetensors holds images and labels") {
 }
 
 TEST("dataset: CIFAR records, alone and in a folder of batches") {
-  const Folder folder;
+  const DataFolder folder;
   const auto ten = Dataset::open({folder.write("test_batch.bin", cifar(4, 1)), "", {}});
   EXPECT_EQ(ten->classes(), 10);
   EXPECT_EQ(textOf(ten->sampleShape()), "3 32 32 ");
@@ -161,7 +161,7 @@ TEST("dataset: wrong data is refused by name") {
 }
 
 TEST("dataset: a file that changed while it was open is an error, not other samples") {
-  const Folder folder;
+  const DataFolder folder;
   const auto path = folder.write("i", idx(0x08, {4, 64, 64}, pattern(4 * 64 * 64)));
   const auto dataset = Dataset::open({path, folder.write("l", idx(0x08, {4}, labelBytes(4, 2))), {}});
   std::filesystem::resize_file(path, 16);
@@ -198,7 +198,7 @@ TEST("dataset: the digest tells bytes, selection, labels and transform apart, an
   EXPECT_EQ(dataset->digest(), toyImages(12)->digest());
   EXPECT_EQ(dataset->resize(6, 1)->digest(), dataset->digest());
   EXPECT_EQ(dataset->digest().size(), 64U);
-  const Folder folder;
+  const DataFolder folder;
   const Bytes pixels(static_cast<const char*>(allStored(*dataset).const_data_ptr()), 12 * 36);
   const auto opened = Dataset::open({folder.write("i", idx(0x08, {12, 6, 6}, pixels)),
                                      folder.write("l", idx(0x08, {12}, labelBytes(12, 3))),

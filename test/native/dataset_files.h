@@ -16,15 +16,15 @@ namespace espalier::test {
 using Bytes = std::string;
 
 // A folder that is removed at the end of its test.
-class Folder {
+class DataFolder {
  public:
-  Folder() {
+  DataFolder() {
     std::string pattern = (std::filesystem::temp_directory_path() / "espalier-data-XXXXXX").string();
     path_ = ::mkdtemp(pattern.data());
   }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
+  ~DataFolder() { std::filesystem::remove_all(path_); }
+  DataFolder(const DataFolder&) = delete;
+  DataFolder& operator=(const DataFolder&) = delete;
 
   std::string file(const std::string& name) const { return (path_ / name).string(); }
   std::string write(const std::string& name, const Bytes& bytes) const {

@@ -54,7 +54,7 @@ TEST("stream: in order without shuffling, without the rest with dropLast") {
 }
 
 TEST("stream: streamed batches are those of a resident stream, in any order of asking") {
-  const Folder folder;
+  const DataFolder folder;
   const auto dataset = Dataset::open({folder.write("i", idx(0x08, {60, 6, 6}, pattern(60 * 36))),
                                       folder.write("l", idx(0x08, {60}, labelBytes(60, 3))),
                                       {}})
@@ -82,7 +82,7 @@ TEST("stream: streamed batches are those of a resident stream, in any order of a
 }
 
 TEST("stream: what fails while reading ahead is thrown by the batch that needs it") {
-  const Folder folder;
+  const DataFolder folder;
   const auto path = folder.write("i", idx(0x08, {60, 6, 6}, pattern(60 * 36)));
   StreamOptions streamed = options(8);
   streamed.residentBytes = 0;
@@ -103,7 +103,7 @@ TEST("stream: what fails while reading ahead is thrown by the batch that needs i
 }
 
 TEST("stream: two streams share one resident copy") {
-  const Folder folder;
+  const DataFolder folder;
   const auto dataset = Dataset::open({folder.write("i", idx(0x08, {9, 6, 6}, pattern(9 * 36))),
                                       folder.write("l", idx(0x08, {9}, labelBytes(9, 3))),
                                       {}});
