@@ -1,7 +1,7 @@
-/** The header of an npy file, version 1.0, of unsigned bytes in C order. Its length is a multiple of 64. */
-export function npyHeader(shape: readonly number[]): Buffer {
+/** The header of an npy file, version 1.0, in C order. Its length is a multiple of 64. */
+export function npyHeader(shape: readonly number[], type: '|u1' | '<i4' = '|u1'): Buffer {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
-  const dictionary = `{'descr': '|u1', 'fortran_order': False, 'shape': ${tuple}, }`;
+  const dictionary = `{'descr': '${type}', 'fortran_order': False, 'shape': ${tuple}, }`;
   const prefix = 10;
   const length = Math.ceil((prefix + dictionary.length + 1) / 64) * 64;
   const text = `${dictionary.padEnd(length - prefix - 1)}\n`;
@@ -12,7 +12,7 @@ export function npyHeader(shape: readonly number[]): Buffer {
   return header;
 }
 
-/** The size of such a file. */
+/** The size of such a file of unsigned bytes. */
 export function npyBytes(shape: readonly number[]): number {
   return npyHeader(shape).length + shape.reduce((product, extent) => product * extent, 1);
 }
