@@ -1,5 +1,5 @@
 import type { RuntimeFacts } from './doctor.js';
-import { type ErrorCode, makeError } from './errors.js';
+import { type ErrorCode, EspalierError, makeError } from './errors.js';
 import { load } from './loader.js';
 import type { Progress, RunContext } from './run.js';
 
@@ -43,6 +43,8 @@ export interface NativeBinding {
   configure(options: { concurrentRuns: number }): void;
   /** The schemas of every method, for the drift test. */
   methods(): { name: string; schema: unknown }[];
+  /** The schema of the options of every run. */
+  runOptions(): unknown;
   startRun(request: NativeRequest, onProgress: (progress: Progress) => void): NativeTask<NativeResult>;
   /** Cancels and joins everything that runs; called when the process exits. */
   stop(): void;
@@ -51,7 +53,7 @@ export interface NativeBinding {
 
   modelLoad(path: string, options: object): Promise<NativeHandle>;
   modelCreate(options: object): Promise<NativeHandle>;
-  modelSave(model: NativeHandle, path: string, manifest: string): Promise<void>;
+  modelSave(model: NativeHandle, path: string, manifest: string | null): Promise<void>;
   modelClone(model: NativeHandle): Promise<NativeHandle>;
   modelTo(model: NativeHandle, device: string): Promise<NativeHandle>;
   modelReinitialize(model: NativeHandle, options: object): Promise<NativeHandle>;
@@ -64,6 +66,7 @@ export interface NativeBinding {
   datasetSplit(dataset: NativeHandle, fractions: number[], seed: number): Promise<NativeHandle[]>;
   datasetTake(dataset: NativeHandle, count: number, seed: number, stratified: boolean): Promise<NativeHandle>;
   datasetResize(dataset: NativeHandle, size: number, channels: number | null): NativeHandle;
+  datasetPad(dataset: NativeHandle, size: number): NativeHandle;
   datasetHoldOut(dataset: NativeHandle, fraction: number): Promise<[NativeHandle, NativeHandle]>;
 
   domainCreate(
@@ -102,29 +105,57 @@ function toError(raw: unknown, site: CallSite): unknown {
   return error;
 }
 
-let loaded: Promise<NativeBinding> | undefined;
+let loading: Promise<NativeBinding> | undefined;
+let current: NativeBinding | undefined;
 
 /** The native binding, loaded on first use. */
 export function loadBinding(): Promise<NativeBinding> {
-  loaded ??= load().catch((error) => {
-    loaded = undefined; // what was missing may be there the next time
-    throw error;
-  });
-  return loaded;
+  loading ??= load().then(
+    (binding) => {
+      current = binding;
+      return binding;
+    },
+    (error) => {
+      loading = undefined; // what was missing may be there the next time
+      throw error;
+    },
+  );
+  return loading;
 }
 
 /** Calls into native code; what it rejects with becomes one of our errors, with the stack of `callee`'s caller. */
-export async function native<T>(
+export function native<T>(
   call: (binding: NativeBinding) => Promise<T> | T,
   // biome-ignore lint/complexity/noBannedTypes: what captureStackTrace takes
   callee: Function,
 ): Promise<T> {
-  const site = callerSite(callee);
+  return nativeAt(call, callerSite(callee));
+}
+
+/** The same for who has done something since it was called. */
+export async function nativeAt<T>(
+  call: (binding: NativeBinding) => Promise<T> | T,
+  site: CallSite,
+): Promise<T> {
   const binding = await loadBinding();
   try {
     return await call(binding);
   } catch (error) {
     throw toError(error, site);
+  }
+}
+
+/** The same at once, for who holds a handle: what made it has loaded the binding. */
+export function nativeNow<T>(
+  call: (binding: NativeBinding) => T,
+  // biome-ignore lint/complexity/noBannedTypes: what captureStackTrace takes
+  callee: Function,
+): T {
+  if (current === undefined) throw new EspalierError('ERR_INTERNAL', 'the binding is not loaded');
+  try {
+    return call(current);
+  } catch (error) {
+    throw toError(error, callerSite(callee));
   }
 }
 

@@ -9,10 +9,13 @@ export const kWrap = Symbol('espalier.wrap');
  * `dispose()`, at the end of an `await using` block, or by garbage collection. What runs keeps what it uses.
  */
 export abstract class Handle<Facts = unknown> {
-  readonly [kNative]: NativeHandle<Facts>;
+  declare readonly [kNative]: NativeHandle<Facts>;
 
   protected constructor(handle: NativeHandle) {
-    this[kNative] = handle as NativeHandle<Facts>;
+    Object.defineProperty(this, kNative, { value: handle });
+    // A symbol cannot be cloned, so posting a handle to another thread throws, and the message is this text.
+    const why = `this ${handle.kind} belongs to the thread that made it: load or open it there`;
+    Object.defineProperty(this, 'thread', { value: Symbol(why), enumerable: true });
   }
 
   /** Frees the memory; a second call does nothing. A run that uses it goes on. */

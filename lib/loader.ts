@@ -155,10 +155,10 @@ function explain(cause: Error, addon: Addon, libtorch: Libtorch): AnyEspalierErr
       { cause },
     );
   }
-  if (/cannot open shared object file/.test(cause.message)) {
+  if (cause.message.includes(libtorch.root) || /cannot open shared object file/.test(cause.message)) {
     return new EspalierError(
       'ERR_LIBTORCH_NOT_FOUND',
-      `libtorch ${at} is not complete: ${cause.message}; run 'npx espalier setup', or set LIBTORCH to a complete one`,
+      `libtorch ${at} cannot be opened: ${cause.message}; run 'npx espalier setup', or set LIBTORCH to a complete one`,
       { cause },
     );
   }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { callerSite, cancellable, type NativeHandle, native } from './binding.js';
-import { EspalierTypeError } from './errors.js';
+import { expected } from './errors.js';
 import { Handle, kNative, kWrap } from './handle.js';
 import { check } from './schema/check.js';
 import type { Plain } from './schema/descriptor.js';
@@ -128,7 +128,7 @@ export class Model extends Handle<ModelFacts> {
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     const file = check(z.string(), path, 'path');
     const { manifest } = check(saveOptions, options, 'Model.save');
-    await native((binding) => binding.modelSave(this[kNative], file, manifest ?? 'public'), this.save);
+    await native((binding) => binding.modelSave(this[kNative], file, manifest ?? null), this.save);
   }
 
   async clone(): Promise<Model> {
@@ -152,8 +152,7 @@ export class Model extends Handle<ModelFacts> {
   /** Runs the eval graph without gradients on copies of the inputs. */
   async forward(inputs: Value[], options: z.input<typeof forwardOptions> = {}): Promise<Value> {
     const site = callerSite(this.forward);
-    if (!Array.isArray(inputs))
-      throw new EspalierTypeError('expected a list of values for inputs, received none');
+    if (!Array.isArray(inputs)) throw expected('a list of values', 'inputs', inputs);
     const { signal } = check(forwardOptions, options, 'Model.forward');
     const start = (binding: import('./binding.js').NativeBinding) =>
       binding.modelForward(this[kNative], inputs);

@@ -65,12 +65,13 @@ export interface AnyMethod {
   ): Run<{ [name: string]: unknown; report: Report<object> }>;
 }
 
-export interface Method<Inputs extends Shape, Options extends OptionsSchema, Results> extends AnyMethod {
+export interface Method<Inputs extends Shape, Options extends OptionsSchema, Results>
+  extends Omit<AnyMethod, 'start'> {
   readonly schema: Options;
   start(
     inputs: { [Name in keyof Inputs]: z.input<Inputs[Name]> },
     options?: z.input<Options> & RunOptions,
-  ): Run<Results & { [name: string]: unknown; report: Report<object> }>;
+  ): Run<Results>;
 }
 
 /** What a method's function takes after its inputs. */

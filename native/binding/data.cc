@@ -99,6 +99,11 @@ Napi::Value datasetResize(Addon&, const Napi::CallbackInfo& info) {
   return wrap(info.Env(), Finished(dataset->resize(size, optionalInt(info[2], "channels"))));
 }
 
+// Likewise.
+Napi::Value datasetPad(Addon&, const Napi::CallbackInfo& info) {
+  return wrap(info.Env(), Finished(datasetOf(info)->pad(fromJs(info[1], "size").asInt())));
+}
+
 // name, fit, select, report: datasets or null
 Napi::Value domainCreate(Addon&, const Napi::CallbackInfo& info) {
   return wrap(info.Env(),
@@ -110,10 +115,10 @@ Napi::Value domainCreate(Addon&, const Napi::CallbackInfo& info) {
 }  // namespace
 
 Exports dataExports() {
-  return {{"datasetOpen", datasetOpen},       {"datasetFrom", datasetFrom},
-          {"datasetDigest", datasetDigest},   {"datasetSplit", datasetSplit},
-          {"datasetHoldOut", datasetHoldOut}, {"datasetTake", datasetTake},
-          {"datasetResize", datasetResize},   {"domainCreate", domainCreate}};
+  return {
+      {"datasetOpen", datasetOpen},     {"datasetFrom", datasetFrom},       {"datasetDigest", datasetDigest},
+      {"datasetSplit", datasetSplit},   {"datasetHoldOut", datasetHoldOut}, {"datasetTake", datasetTake},
+      {"datasetResize", datasetResize}, {"datasetPad", datasetPad},         {"domainCreate", domainCreate}};
 }
 
 }  // namespace espalier::binding

@@ -54,11 +54,11 @@ Napi::Value modelCreate(Addon& addon, const Napi::CallbackInfo& info) {
   return addon.performHandle(info.Env(), [options = given.options] { return createModel(options); });
 }
 
-// model, path, manifest
+// model, path, manifest: null for what suits the model
 Napi::Value modelSave(Addon& addon, const Napi::CallbackInfo& info) {
   const auto model = unwrapAs<Model>(info[0], "this model");
   const std::string path = stringAt(info, 1, "path");
-  ManifestKind manifest = ManifestKind::kPublic;
+  std::optional<ManifestKind> manifest;
   fromValue(manifest, fromJs(info[2], "manifest"), "manifest");
   return addon.perform(info.Env(), [=](RunControl&) -> Convert {
     model->save(path, manifest);

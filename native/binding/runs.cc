@@ -54,6 +54,10 @@ Napi::Value methods(Addon&, const Napi::CallbackInfo& info) {
   return plainToJs(info.Env(), list);
 }
 
+Napi::Value runOptions(Addon&, const Napi::CallbackInfo& info) {
+  return plainToJs(info.Env(), espalier::describe(RunOptions{}));
+}
+
 // { concurrentRuns }
 Napi::Value configure(Addon&, const Napi::CallbackInfo& info) {
   runLane().setThreads(static_cast<int>(fromJs(info[0], "").at("concurrentRuns").asInt()));
@@ -94,8 +98,9 @@ Napi::Value handleDispose(Addon& addon, const Napi::CallbackInfo& info) {
 }  // namespace
 
 Exports runExports() {
-  return {{"startRun", startRun}, {"methods", methods}, {"configure", configure},
-          {"describe", describe}, {"stop", stop},       {"handleDispose", handleDispose}};
+  return {{"startRun", startRun},          {"methods", methods},   {"runOptions", runOptions},
+          {"configure", configure},        {"describe", describe}, {"stop", stop},
+          {"handleDispose", handleDispose}};
 }
 
 }  // namespace espalier::binding
