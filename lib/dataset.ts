@@ -1,9 +1,13 @@
 import * as z from 'zod';
-import { type NativeHandle, native } from './binding.js';
+import { callerSite, type NativeHandle, native, nativeAt, nativeNow } from './binding.js';
+import { type DataSource, prepareSource } from './data/open.js';
 import { Handle, kNative, kWrap } from './handle.js';
 import { check } from './schema/check.js';
 import type { Tensor } from './value.js';
 
+const source = z.union([z.string(), z.strictObject({ images: z.string(), labels: z.string() })]);
+const openOptions = z.strictObject({ size: z.int().min(1).optional(), classes: z.int().min(1).optional() });
+const resizeOptions = z.strictObject({ size: z.int().min(1), channels: z.int().min(1).optional() });
 const takeOptions = z.strictObject({ seed: z.int().min(0), stratified: z.boolean().default(false) });
 const splitOptions = z.strictObject({ seed: z.int().min(0) });
 const count = z.int().min(1);
@@ -41,6 +45,24 @@ interface DatasetFacts {
 export class Dataset extends Handle<DatasetFacts> {
   static [kWrap](handle: NativeHandle): Dataset {
     return new Dataset(handle);
+  }
+
+  /**
+   * Opens files: IDX (also gzipped), npy, npz, safetensors, CIFAR binary, or a folder of images with a folder a
+   * class. `size` brings images to size x size pixels; `classes` says how many there are where the labels do
+   * not show it.
+   */
+  static async open(from: DataSource, options: z.input<typeof openOptions> = {}): Promise<Dataset> {
+    const site = callerSite(Dataset.open);
+    const where = check(source, from, 'source');
+    const { size, classes } = check(openOptions, options, 'Dataset.open');
+    const { images, labels, classNames } = await prepareSource(where, size === undefined ? {} : { size });
+    const prepared = { images, labels, classes: classes ?? classNames?.length };
+    const dataset = new Dataset(await nativeAt((binding) => binding.datasetOpen(prepared), site));
+    if (size === undefined || dataset.shape.slice(-2).every((extent) => extent === size)) return dataset;
+    const resized = dataset.resize({ size });
+    await dataset.dispose();
+    return resized;
   }
 
   /** A dataset from numbers in memory, which are copied. */
@@ -89,6 +111,19 @@ export class Dataset extends Handle<DatasetFacts> {
       await native((binding) => binding.datasetTake(this[kNative], checked, seed, stratified), this.take),
     );
   }
+
+  /** A view of square images of `size` pixels by bilinear interpolation; `channels` repeats a single channel. */
+  resize(options: z.input<typeof resizeOptions>): Dataset {
+    const { size, channels } = check(resizeOptions, options, 'Dataset.resize');
+    return new Dataset(
+      nativeNow((binding) => binding.datasetResize(this[kNative], size, channels ?? null), this.resize),
+    );
+  }
+}
+
+/** Images of one size inside larger ones of zeros; not part of the API. */
+export function pad(dataset: Dataset, size: number): Dataset {
+  return Dataset[kWrap](nativeNow((binding) => binding.datasetPad(dataset[kNative], size), pad));
 }
 
 function labelTensor(labels: Labels): { data: BigInt64Array | Int32Array; shape: number[] } {
