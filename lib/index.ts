@@ -24,8 +24,17 @@ export {
   type SaveOptions,
 } from './model.js';
 export * as prune from './prune/index.js';
+export {
+  type AnyReport,
+  type Report,
+  renderHtml,
+  renderJson,
+  renderMarkdown,
+  renderTable,
+  saveReport,
+  type TextOptions,
+} from './report/index.js';
 export { type Progress, Run } from './run.js';
-export type { Report } from './schema/method.js';
 export type { CheckpointOptions, RunOptions } from './schema/runOptions.js';
 export * as train from './train/index.js';
 export type { DType, Tensor, TypedArray, Value } from './value.js';

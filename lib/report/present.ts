@@ -30,15 +30,17 @@ export function provenance(report: AnyReport): Facts[] {
     ['Machine', machine],
   ];
   return groups.flatMap(([title, value]) => {
-    const entries = flatten(value ?? {}, '');
+    const entries = flattened(value ?? {}, '');
     return entries.length === 0 ? [] : [{ kind: 'facts', title, entries }];
   });
 }
 
-function flatten(value: object, prefix: string): { label: string; value: string }[] {
+/** A tree as one list: 'fineTune.epochs' is 1. */
+export function flattened(value: object, prefix: string): { label: string; value: string }[] {
   return Object.entries(value).flatMap(([key, item]) => {
     const name = prefix === '' ? key : `${prefix}.${key}`;
-    if (isObject(item) || (Array.isArray(item) && item.some(isObject))) return flatten(item as object, name);
+    if (isObject(item) || (Array.isArray(item) && item.some(isObject)))
+      return flattened(item as object, name);
     return [{ label: name, value: exact(item) }];
   });
 }

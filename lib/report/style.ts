@@ -119,6 +119,12 @@ summary:hover { color: var(--ink); }
     --series-1: #1f7a55; --series-2: #b4541a; --series-3: #3a5fb0; --series-4: #8a3d86;
     --warn: #5f3a00; --warn-page: #ffffff; --warn-line: #c9ad6b;
   }
+  body { font-size: 11px; }
+  main, .masthead, .colophon { padding-left: 0; padding-right: 0; }
+  .scroll { overflow: visible; }
+  .heat td, .heat td:first-child, .heat td:last-child { padding: 4px 5px; }
+  .heat .interval { font-size: 0.8em; }
+  details:not([open]) { display: none; }
   .report { border: 0; padding: 0; margin: 0 0 24px; }
   .report + .report { break-before: page; }
   .block, tr, figure { break-inside: avoid; }

@@ -15,11 +15,21 @@ const kGap = '  ';
 
 /** Reports as text for a terminal. */
 export function toText(reports: AnyReport[], options: TextOptions = {}): string {
+  const { width, pen } = layout(options);
+  return `${reports.map((report) => reportText(report, width, pen)).join('\n\n')}\n`;
+}
+
+/** Blocks alone, for what is no report. */
+export function blocksToText(blocks: readonly (Table | Facts)[], options: TextOptions = {}): string {
+  const { width, pen } = layout(options);
+  return `${blocks.map((block) => blockText(block, width, pen)).join('\n\n')}\n`;
+}
+
+function layout(options: TextOptions): { width: number; pen: Pen } {
   const { stdout, env } = process;
   const width = Math.max(kNarrowest, options.width ?? (stdout.isTTY ? stdout.columns : 100));
   const color = options.color ?? (stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb');
-  const pen = makePen(color);
-  return `${reports.map((report) => reportText(report, width, pen)).join('\n\n')}\n`;
+  return { width, pen: makePen(color) };
 }
 
 interface Pen {

@@ -4,8 +4,10 @@ import { type AnyReport, isObject } from './report.js';
 
 export function modelName(report: AnyReport): string {
   const { model } = report.inputs ?? {};
-  const architecture = isObject(model) ? (model.architecture ?? model.label) : undefined;
-  return typeof architecture === 'string' && architecture !== '' ? architecture : 'the model';
+  const { architecture } = isObject(model) ? model : {};
+  // Its name alone, or a name among the facts that it was made from.
+  const name = isObject(architecture) ? architecture.name : architecture;
+  return typeof name === 'string' && name !== '' ? name : 'the model';
 }
 
 export function domainName(report: AnyReport): string {

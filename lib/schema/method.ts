@@ -2,9 +2,10 @@ import * as z from 'zod';
 import { callerSite, type NativeHandle, startRun } from '../binding.js';
 import { expected } from '../errors.js';
 import { Handle, kNative } from '../handle.js';
+import type { Report } from '../report/report.js';
 import { Run } from '../run.js';
 import { check } from './check.js';
-import { describeFields, type FieldDescriptors, isInput, type Plain } from './descriptor.js';
+import { describeFields, type FieldDescriptors, isInput } from './descriptor.js';
 import { type HandleOf, type Noun, wrap } from './handle.js';
 import { type RunOptions, runOptions, signalOption } from './runOptions.js';
 
@@ -33,9 +34,6 @@ export interface MethodDefinition<
   /** The figures of its report. */
   report: Figures;
 }
-
-/** What comes with every report: the resolved options, seeds, versions and digests (docs/report.md). */
-export type Report<Figures> = { [key: string]: Plain } & { method: string; figures: Figures };
 
 export type Result<Outputs extends { [name: string]: Noun }, Figures> = {
   -readonly [Name in keyof Outputs]: HandleOf<Outputs[Name]>;

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { runChild } from '../support/child.js';
+import { root, temporaryFolder } from '../support/paths.js';
+import { test } from '../support/test.js';
+
+const scratch = temporaryFolder();
+const main = join(root, 'dist/lib/cli/main.js');
+const espalier = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+  runChild(main, args, { cwd: scratch, env: { ...process.env, ...env } });
+
+test('--version is the version of the package', async () => {
+  const { code, stdout } = await espalier(['--version']);
+  assert.is(code, 0);
+  assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('nothing at all is wrong usage, and shows the help', async () => {
+  const { code, stderr } = await espalier([]);
+  assert.is(code, 2);
+  assert.match(stderr, 'Usage: espalier');
+});
+
+test('methods lists every method with its sentence', async () => {
+  const { stdout } = await espalier(['methods']);
+  for (const name of ['train supervised', 'prune magnitude', 'evaluate accuracy', 'evaluate domains']) {
+    assert.match(stdout, new RegExp(`^${name} +[A-Z]`, 'm'));
+  }
+  const methods = JSON.parse((await espalier(['methods', '--json'])).stdout) as {
+    name: string;
+    options: object;
+  }[];
+  assert.ok('sparsity' in (methods.find(({ name }) => name === 'prune.magnitude')?.options ?? {}));
+});
+
+test('data makes a domain in the folder that is asked for, and lists it', async () => {
+  const out = join(scratch, 'samples');
+  const made = await espalier(['data', 'mnist', '--out', out, '--limit', '50']);
+  assert.is(made.code, 0, made.stderr);
+  assert.is(made.stdout, `${join(out, 'mnist')}\n`);
+  assert.ok(existsSync(join(out, 'mnist/domain.json')));
+  const { stdout } = await espalier(['data', '--list'], { ESPALIER_DATA: out });
+  assert.match(stdout, /^mnist +50 +50 +/m);
+});
+
+test('data suggests the nearest name', async () => {
+  const { code, stderr } = await espalier(['data', 'mnits']);
+  assert.is(code, 2);
+  assert.match(stderr, "received 'mnits' (did you mean 'mnist'?)");
+});
+
+test('a reader that goes away early is no failure', async () => {
+  const { code, stderr } = await runChild(join(root, 'dist/test/cli/pipe.js'), [main], { cwd: scratch });
+  assert.is(stderr, '');
+  assert.is(code, 0);
+});
+
+test.run();
