@@ -37,6 +37,12 @@ export function makeProgram(library: Library): Command {
       .command(family)
       .summary(methods.map(({ name }) => kebab(name.slice(family.length + 1))).join(', '))
       .helpGroup('Methods:');
+    const alone = methods
+      .find(({ name }) => defaults.has(name))
+      ?.name.split('.')
+      .map(kebab)
+      .join(' ');
+    if (alone !== undefined) parent.description(`'espalier ${family}' alone is 'espalier ${alone}'.`);
     for (const method of methods) {
       const name = kebab(method.name.slice(family.length + 1));
       addMethod(parent.command(name, { isDefault: defaults.has(method.name) }), method, library);

@@ -47,7 +47,10 @@ export async function runMethod(request: MethodRequest, library: Library): Promi
         await removeCheckpoints(checkpoint.options.path, checkpoint.options.keep ?? 2);
       return exitCodes.done;
     } catch (error) {
-      if (!(error instanceof Interruption)) throw error;
+      if (!(error instanceof Interruption)) {
+        await tellWhatIsLeft(checkpoint);
+        throw error;
+      }
       await tellInterruption(request, checkpoint, error);
       return error.exitCode;
     }
@@ -192,6 +195,12 @@ async function tellInterruption(
   tell(
     `Stopped. Go on with:\n  ${resumeCommand(process.argv.slice(2), path, run.resume as string | undefined)}`,
   );
+}
+
+async function tellWhatIsLeft(checkpoint: CheckpointPlan | undefined): Promise<void> {
+  const path = checkpoint?.options.path;
+  if (path !== undefined && (await exists(path)))
+    tell(`The last checkpoint is ${path}; --resume goes on from it.`);
 }
 
 function resumeCommand(argv: string[], path: string, resumed: string | undefined): string {

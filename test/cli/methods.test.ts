@@ -129,30 +129,39 @@ test('--trust and --device reach the loading of models', async () => {
   assert.equal(inputs.model, { noun: 'Model', path: 'a.pt', device: 'cuda:1', trust: true });
 });
 
-test('wrong usage is exit code 2 and one sentence', async () => {
-  await refused(
-    'prune magnitude in.pt --out o.pt --sparsity 1.5',
-    /expected a number >= 0 and <= 1 for --sparsity, received '1\.5'/,
-  );
-  await refused('prune magnitude in.pt --out o.pt --sparsity 90%', "for --sparsity, received '90%'");
-  await refused('prune magnitude in.pt --out o.pt --scope layr', "received 'layr' (did you mean 'layer'?)");
-  await refused('prune magnitude in.pt --out o.pt --fine-tune.epochs 1.5', 'expected a whole number >= 1');
-  await refused('prune magnitude in.pt --out o.pt --fine-tune {epochs', 'as JSON for --fine-tune');
-  await refused(
-    'prune magnitude in.pt --sparsity 0.5',
-    'for --out (where the model is saved), received nothing',
-  );
-  await refused('prune magnitude --out o.pt', "missing required argument 'model'");
-  await refused('evaluate accuracy a.pt', 'expected a Domain for --domain, received nothing');
-  await refused('evaluate accuracy a.pt --domain mnits', "(did you mean 'mnist'?)");
-  await refused(
-    'evaluate accuracy a.pt --domain mnist --report r.pdf',
-    'ends in .html, .json, .md, .txt for --report',
-  );
-  await refused('prune magnitude in.pt --out no/such/o.pt --sparsity 0.5', 'there is no folder no/such');
-  await refused('train supervised --domain mnist --out o.pt', 'expected a model file or --architecture');
-  await refused('train supervised a.pt --architecture convnet --domain mnist --out o.pt', 'give one of them');
-});
+const kMany = { timeoutMs: 120_000 };
+
+test(
+  'wrong usage is exit code 2 and one sentence',
+  async () => {
+    await refused(
+      'prune magnitude in.pt --out o.pt --sparsity 1.5',
+      /expected a number >= 0 and <= 1 for --sparsity, received '1\.5'/,
+    );
+    await refused('prune magnitude in.pt --out o.pt --sparsity 90%', "for --sparsity, received '90%'");
+    await refused('prune magnitude in.pt --out o.pt --scope layr', "received 'layr' (did you mean 'layer'?)");
+    await refused('prune magnitude in.pt --out o.pt --fine-tune.epochs 1.5', 'expected a whole number >= 1');
+    await refused('prune magnitude in.pt --out o.pt --fine-tune {epochs', 'as JSON for --fine-tune');
+    await refused(
+      'prune magnitude in.pt --sparsity 0.5',
+      'for --out (where the model is saved), received nothing',
+    );
+    await refused('prune magnitude --out o.pt', "missing required argument 'model'");
+    await refused('evaluate accuracy a.pt', 'expected a Domain for --domain, received nothing');
+    await refused('evaluate accuracy a.pt --domain mnits', "(did you mean 'mnist'?)");
+    await refused(
+      'evaluate accuracy a.pt --domain mnist --report r.pdf',
+      'ends in .html, .json, .md, .txt for --report',
+    );
+    await refused('prune magnitude in.pt --out no/such/o.pt --sparsity 0.5', 'there is no folder no/such');
+    await refused('train supervised --domain mnist --out o.pt', 'expected a model file or --architecture');
+    await refused(
+      'train supervised a.pt --architecture convnet --domain mnist --out o.pt',
+      'give one of them',
+    );
+  },
+  kMany,
+);
 
 test('an unknown command or option suggests the nearest', async () => {
   await refused(
@@ -239,6 +248,14 @@ function interrupted(signal: NodeJS.Signals, line: string, cwd: string) {
     child.once('close', (code) => resolve({ code, stderr, stdout }));
   });
 }
+
+test('a run that fails says where its last checkpoint is', async () => {
+  const folder = temporaryFolder();
+  const line = 'prune magnitude in.pt --sparsity 0.5 --out o.pt --checkpoint c';
+  writeFileSync(join(folder, 'c'), '');
+  const { stderr } = await espalier(line, { PRETEND_ERROR: 'ERR_DIVERGED' }, folder);
+  assert.is(stderr, 'The last checkpoint is c; --resume goes on from it.\nERR_DIVERGED: so it was asked\n');
+});
 
 test('Ctrl-C leaves a checkpoint, says how to go on, and ends with 130', async () => {
   const folder = temporaryFolder();
