@@ -19,9 +19,11 @@ const kLogo = trusted(
 /** Reports as one page that needs nothing else: no network, no script. */
 export async function toHtml(reports: AnyReport[], givenTitle?: string): Promise<string> {
   const articles: Markup[] = [];
-  for (const [i, report] of reports.entries()) articles.push(await article(report, i));
   const one = reports.length === 1 ? present(reports[0] as AnyReport).title : undefined;
   const title = givenTitle ?? one ?? plural(reports.length, 'report');
+  // The page's one main heading: its title, or that of its only report.
+  const level = title === one ? 'h1' : 'h2';
+  for (const [i, report] of reports.entries()) articles.push(await article(report, i, level));
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -57,7 +59,7 @@ function contents(reports: AnyReport[]): Markup {
   return html`<nav aria-label="What was run"><ol class="contents">${items}</ol></nav>`;
 }
 
-async function article(report: AnyReport, index: number): Promise<Markup> {
+async function article(report: AnyReport, index: number, level: 'h1' | 'h2'): Promise<Markup> {
   const { title, summary, highlights, blocks } = present(report);
   const warnings = (report.warnings ?? []).map(
     (warning) => html`<p class="warning"><strong>Warning.</strong> ${warning}</p>`,
@@ -70,7 +72,7 @@ async function article(report: AnyReport, index: number): Promise<Markup> {
   for (const group of inGroups(blocks)) sections.push(await section(group));
   return html`<article class="report" id="report-${index + 1}">
 <p class="method">${report.method}</p>
-<h2>${title}</h2>
+${level === 'h1' ? html`<h1>${title}</h1>` : html`<h2>${title}</h2>`}
 <p class="summary">${summary}</p>
 <p class="quiet">${whenAndWhere(report)}</p>
 ${warnings}

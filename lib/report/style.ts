@@ -28,6 +28,7 @@ main, .masthead, .colophon { max-width: 960px; margin: 0 auto; padding: 0 24px; 
 .brand svg { width: 26px; height: 26px; }
 h1 { font-size: clamp(1.6rem, 4.5vw, 2.3rem); line-height: 1.15; letter-spacing: -0.02em; margin: 18px 0 8px; }
 h2 { font-size: clamp(1.25rem, 3vw, 1.55rem); line-height: 1.25; letter-spacing: -0.01em; margin: 0 0 6px; }
+.report h1 { margin-top: 0; }
 h3 { font-size: 1.05rem; line-height: 1.35; margin: 0 0 2px; }
 h1, h2, h3, .summary, dd { overflow-wrap: anywhere; }
 p { margin: 0 0 8px; }

@@ -132,6 +132,13 @@ test('every picture has a description', async () => {
     assert.match(attributes, /role="img" aria-label="[^"]+"|aria-hidden="true"/);
 });
 
+test('a page has one main heading', async () => {
+  const headings = (page: string) => [...page.matchAll(/<h1>(.*?)<\/h1>/g)].map(([, words]) => words);
+  assert.equal(headings(await renderHtml(matrix)), ['Accuracy of 3 models on 4 domains']);
+  assert.equal(headings(await renderHtml([matrix, matrix])), ['2 reports']);
+  assert.equal(headings(await renderHtml(matrix, { title: 'Digits' })), ['Digits']);
+});
+
 test('options, digests and versions are in the page', async () => {
   const body = bodyOf(await renderHtml(pruning));
   for (const piece of [
