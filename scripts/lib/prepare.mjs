@@ -70,8 +70,7 @@ export async function ensureNative(tools, { always = false } = {}) {
   if (!always && fits(stamp, key) && [addon, preload].every((file) => fs.existsSync(file))) return false;
   await step(`Building the native addon with libtorch ${tools.libtorch.version}`, async () => {
     await native.configure(tools);
-    const targets = fs.existsSync(inRoot('native/binding')) ? ['espalier', 'espalier_preload'] : [];
-    if (targets.length > 0) await native.build({ ...tools, targets });
+    await native.build({ ...tools, targets: ['espalier', 'espalier_preload'] });
   });
   write(stamp, key);
   return true;

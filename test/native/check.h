@@ -60,8 +60,8 @@ Error errorOf(const Body& body, const char* file, int line) {
   } while (false)
 #define EXPECT_EQ(actual, expected)                                                                  \
   do {                                                                                               \
-    const auto& checkActual = (actual);                                                              \
-    const auto& checkExpected = (expected);                                                          \
+    const auto checkActual = (actual);                                                               \
+    const auto checkExpected = (expected);                                                           \
     if (!(checkActual == checkExpected))                                                             \
       throw ::espalier::test::Failure(::espalier::text(__FILE__, ":", __LINE__, ": " #actual " is ", \
                                                        checkActual, ", expected ", checkExpected));  \
