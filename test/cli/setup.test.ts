@@ -42,6 +42,14 @@ test('without Python it says in one sentence what is missing', async () => {
   assert.is(stderr.trim().split('\n').length, 1, stderr);
 });
 
+test('without its addon a package still tells what is missing', async () => {
+  const doctor = path.join(installed('hollow'), 'dist/lib/cli/main.js');
+  const { code, stdout } = await runChild(doctor, ['doctor', '--json'], { cwd: scratch });
+  assert.is(code, 1);
+  const [problem] = (JSON.parse(stdout) as { problems: string[] }).problems;
+  assert.match(problem as string, 'the native addon is not built');
+});
+
 test('in a clone it runs the set-up of the clone, and ends as that does', async () => {
   const folder = installed('clone');
   fs.writeFileSync(path.join(folder, 'package-lock.json'), '{}');

@@ -50,6 +50,24 @@ test('data suggests the nearest name', async () => {
   assert.match(stderr, "received 'mnits' (did you mean 'mnist'?)");
 });
 
+test('doctor names what is wrong and ends with 1', async () => {
+  const broken = { LIBTORCH: join(scratch, 'nowhere') };
+  const { code, stdout } = await espalier(['doctor', '--json'], broken);
+  assert.is(code, 1);
+  const diagnosis = JSON.parse(stdout) as {
+    node: string;
+    problems: string[];
+    libtorch: { places: { from: string; problem?: string }[] };
+  };
+  assert.is(diagnosis.node, process.version);
+  assert.is(diagnosis.libtorch.places[0]?.from, 'LIBTORCH');
+  assert.type(diagnosis.libtorch.places[0]?.problem, 'string');
+  assert.ok(diagnosis.problems.length > 0);
+  const words = await espalier(['doctor'], broken);
+  assert.is(words.code, 1);
+  assert.match(words.stdout, /^To repair\n1 +\S/m);
+});
+
 test('a reader that goes away early is no failure', async () => {
   const { code, stderr } = await runChild(join(root, 'dist/test/cli/pipe.js'), [main], { cwd: scratch });
   assert.is(stderr, '');
