@@ -239,6 +239,16 @@ TEST("archive: pickles that would exhaust or confuse the unpickler are refused")
           ErrorCode::kModelLoad, "truncated");
 }
 
+TEST("archive: an object of another class than its attribute declares is refused") {
+  // fc declared as the blocks: its slots would be read by the wrong positions.
+  refuses(changed(kCode,
+                  [](std::string code) {
+                    return replaced(std::move(code), "  fc : __torch__.espalier.Linear",
+                                    "  fc : __torch__.espalier.Blocks");
+                  }),
+          ErrorCode::kModelLoad, "attribute 'fc' of an object of class '__torch__.espalier.ConvNet' is not");
+}
+
 TEST("archive: measures expressions as the compiler nests them") {
   EXPECT_EQ(expressionDepth("x"), size_t{0});
   EXPECT_EQ(expressionDepth("f(a, b, c)"), size_t{1});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,16 @@
 
 namespace espalier {
 
+struct PickleRecord {
+  std::string where;    // for messages: the file and the record
+  std::string content;  // the pickle's texts point into it
+  Pickle pickle;
+};
+
 struct ArchiveFacts {
   CodeOutline outline;
+  // constants.pkl and data.pkl; a deque, because the texts must stay where they are.
+  std::deque<PickleRecord> pickles;
   // Names of the classes that loading imports, in libtorch's order.
   std::vector<std::string> classes;
 };

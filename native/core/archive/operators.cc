@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <unordered_map>
 #include <unordered_set>
 
 #include <torch/csrc/jit/api/function_impl.h>
@@ -9,6 +10,7 @@
 #include <torch/csrc/jit/serialization/unpickler.h>
 
 #include "core/archive/archive.h"
+#include "core/archive/conform.h"
 #include "core/archive/denied.h"
 #include "core/archive/inspect.h"
 #include "core/error.h"
@@ -29,11 +31,17 @@ class Compiler {
       : archive_(archive),
         importer_(
             unit_, &constants_, [this](const std::string& name) { return source(name); }, archive.version()) {
-    readConstants();
+    readConstants(facts.pickles.front().content);
     for (const std::string& name : facts.classes) {
       // These are C++ classes that their library registers, not code.
-      if (name.find("__torch__.torch.classes.") != 0) importer_.loadType(name);
+      if (name.find("__torch__.torch.classes.") != 0) types_[name] = importer_.loadType(name);
     }
+  }
+
+  // Null for a class that is not written in TorchScript.
+  c10::ClassTypePtr classOf(const std::string& name) const {
+    const auto found = types_.find(name);
+    return found == types_.end() ? nullptr : found->second->cast<c10::ClassType>();
   }
 
   std::vector<torch::jit::Function*> functions() const { return unit_->get_functions(); }
@@ -47,8 +55,7 @@ class Compiler {
   }
 
   // The code refers to constants by position, so they must exist; their bytes are never read.
-  void readConstants() {
-    const std::string content = archive_.read("constants.pkl");
+  void readConstants(const std::string& content) {
     size_t at = 0;
     const auto read = [&](char* into, size_t size) {
       size = std::min(size, content.size() - at);
@@ -70,14 +77,15 @@ class Compiler {
     };
     torch::jit::Unpickler unpickler(read, resolve, object, storage, c10::Device(c10::kCPU));
     unpickler.set_version(archive_.version());
-    for (const c10::IValue& value : unpickler.parse_ivalue().toTupleRef().elements())
-      constants_.push_back(value);
+    const c10::IValue table = unpickler.parse_ivalue();
+    for (const c10::IValue& value : table.toTupleRef().elements()) constants_.push_back(value);
   }
 
   const TorchArchive& archive_;
   std::shared_ptr<CompilationUnit> unit_ = std::make_shared<CompilationUnit>();
   std::vector<c10::IValue> constants_;
   torch::jit::SourceImporter importer_;
+  std::unordered_map<std::string, c10::TypePtr> types_;
 };
 
 // "record 'code/__torch__.py', line 7: y = torch.save(x, ...)"
@@ -164,6 +172,9 @@ void scanOperators(const std::string& path) {
   }
   try {
     const Compiler compiler(archive, facts);
+    for (const PickleRecord& record : facts.pickles) {
+      checkObjects(record, [&](const std::string& name) { return compiler.classOf(name); });
+    }
     for (torch::jit::Function* function : compiler.functions()) {
       auto* graph = torch::jit::tryToGraphFunction(*function);
       if (graph == nullptr) continue;

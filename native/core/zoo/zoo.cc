@@ -67,15 +67,48 @@ std::vector<int64_t> checkedOptions(const CreateOptions& options, const Architec
   return widths;
 }
 
-}  // namespace
+template <class T>
+Value list(const std::vector<T>& values) {
+  return Value(Value::List(values.begin(), values.end()));
+}
 
-Module authorModule(const CreateOptions& options) {
-  const ArchitectureSpec& spec = architectureSpec(options.architecture);
-  const std::vector<int64_t> widths = checkedOptions(options, spec);
+Value manifestOf(const CreateOptions& options, const std::vector<int64_t>& widths) {
+  Value facts;
+  facts.set("name", enumName(options.architecture));
+  facts.set("classes", options.classes);
+  facts.set("inChannels", options.inChannels);
+  facts.set("inputSize", options.inputSize);
+  if (!widths.empty()) facts.set("widths", list(widths));
+  if (options.normalize) {
+    Value normalize;
+    normalize.set("mean", list(options.normalize->mean));
+    normalize.set("std", list(options.normalize->std));
+    facts.set("normalize", normalize);
+  }
+  Value manifest;
+  manifest.set("architecture", facts);
+  return manifest;
+}
+
+Module authorChecked(const CreateOptions& options, const ArchitectureSpec& spec,
+                     const std::vector<int64_t>& widths) {
   const Author author;
   Module net = spec.author(author, options, widths);
   Author::initialize(net, options.seed);
   return net;
+}
+
+}  // namespace
+
+Module authorModule(const CreateOptions& options) {
+  const ArchitectureSpec& spec = architectureSpec(options.architecture);
+  return authorChecked(options, spec, checkedOptions(options, spec));
+}
+
+std::shared_ptr<Model> createModel(const CreateOptions& options) {
+  const ArchitectureSpec& spec = architectureSpec(options.architecture);
+  const std::vector<int64_t> widths = checkedOptions(options, spec);
+  return Model::fromModule(authorChecked(options, spec, widths), manifestOf(options, widths));
 }
 
 }  // namespace espalier
