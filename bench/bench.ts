@@ -1,0 +1,110 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Case, cases } from './cases/index.js';
+import { interval, quantile } from './statistics.js';
+import { type Side, type Trial, trial } from './trial.js';
+
+interface Outcome {
+  name: string;
+  unit: 'ms';
+  ours: Summary;
+  pytorch: Summary;
+  /** PyTorch's median over ours: above 1 we are faster. */
+  ratio: number;
+  ratioInterval: [number, number];
+  agreement: { difference: number; tolerance: number };
+}
+
+interface Summary {
+  median: number;
+  min: number;
+  quartiles: [number, number];
+  peakMegabytes: number;
+  trials: number[];
+}
+
+/** Each case in both languages, a fresh process a trial, the sides interleaved A B B A. */
+export async function bench(argv: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      trials: { type: 'string', default: '7' },
+      threads: { type: 'string', default: String(Math.min(2, os.availableParallelism())) },
+      out: { type: 'string', default: 'bench.json' },
+    },
+  });
+  const unknown = positionals.filter((name) => !cases.some((each) => each.name === name));
+  if (unknown.length > 0) {
+    throw new Error(
+      `expected cases of ${cases.map(({ name }) => name).join(', ')}, received ${unknown.join(', ')}`,
+    );
+  }
+  const chosen = cases.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const outcomes: Outcome[] = [];
+  for (const each of chosen) {
+    const outcome = await race(each, Number(values.trials), Number(values.threads));
+    outcomes.push(outcome);
+    console.log(line(outcome));
+  }
+  const result = {
+    machine: {
+      cpu: os.cpus()[0]?.model ?? 'unknown',
+      cores: os.availableParallelism(),
+      threads: Number(values.threads),
+    },
+    node: process.version,
+    date: new Date().toISOString(),
+    cases: outcomes,
+  };
+  const out = path.resolve(values.out);
+  fs.writeFileSync(`${out}.part`, `${JSON.stringify(result, null, 2)}\n`);
+  fs.renameSync(`${out}.part`, out);
+  console.log(`Written: ${values.out}`);
+}
+
+async function race(each: Case, trials: number, threads: number): Promise<Outcome> {
+  const results: Record<Side, Trial[]> = { ours: [], pytorch: [] };
+  for (let i = 0; i < trials; i++) {
+    const order: Side[] = i % 2 === 0 ? ['ours', 'pytorch'] : ['pytorch', 'ours'];
+    for (const side of order) results[side].push(await trial(each.name, side, threads));
+  }
+  const difference = Math.max(
+    ...results.ours.map(({ check }, i) => each.difference(check, results.pytorch[i]?.check ?? Number.NaN)),
+  );
+  // A race between two that compute different things has no figure.
+  if (!(difference <= each.tolerance)) {
+    throw new Error(`${each.name}: the sides differ by ${difference}, expected at most ${each.tolerance}`);
+  }
+  const ours = results.ours.map(({ ms }) => ms);
+  const pytorch = results.pytorch.map(({ ms }) => ms);
+  return {
+    name: each.name,
+    unit: 'ms',
+    ours: summarise(results.ours),
+    pytorch: summarise(results.pytorch),
+    ratio: quantile(pytorch, 0.5) / quantile(ours, 0.5),
+    ratioInterval: interval(pytorch, ours),
+    agreement: { difference, tolerance: each.tolerance },
+  };
+}
+
+function summarise(trials: Trial[]): Summary {
+  const times = trials.map(({ ms }) => ms);
+  return {
+    median: quantile(times, 0.5),
+    min: Math.min(...times),
+    quartiles: [quantile(times, 0.25), quantile(times, 0.75)],
+    peakMegabytes: Math.max(...trials.map(({ peakMegabytes }) => peakMegabytes)),
+    trials: times,
+  };
+}
+
+function line({ name, ours, pytorch, ratio, ratioInterval }: Outcome): string {
+  const [low, high] = ratioInterval;
+  const side = ({ median, quartiles: [from, to] }: Summary) =>
+    `${median.toFixed(1)} ms (${from.toFixed(1)}-${to.toFixed(1)})`;
+  return `${name.padEnd(24)} ours ${side(ours)}  PyTorch ${side(pytorch)}  ratio ${ratio.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})`;
+}

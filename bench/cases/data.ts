@@ -1,0 +1,23 @@
+import { Dataset, Domain } from '../../lib/index.js';
+
+const kSize = 32;
+
+/** Stripes whose direction and spacing say the class: the same bytes as bench/pytorch/common.py makes. */
+export async function stripes(count: number, classes = 10): Promise<Domain> {
+  const data = new Uint8Array(count * 3 * kSize * kSize);
+  const labels: number[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const label = i % classes;
+    labels.push(label);
+    for (let c = 0; c < 3; c++) {
+      for (let y = 0; y < kSize; y++) {
+        for (let x = 0; x < kSize; x++) {
+          data[at++] = ((x * (label + 1) + y * (label * 2 + 1) + c * 7 + ((i * 31) % 17)) % 23) * 11;
+        }
+      }
+    }
+  }
+  const all = await Dataset.from({ data, shape: [count, 3, kSize, kSize], labels, classes });
+  return await Domain.open({ name: 'stripes', fit: all, select: all, report: all });
+}

@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type Side = 'ours' | 'pytorch';
+
+/** What one process measured: the last line that it prints. */
+export interface Trial {
+  ms: number;
+  /** A number that both sides must agree on. */
+  check: number;
+  peakMegabytes: number;
+}
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const root = path.resolve(here, '../..');
+
+/** One case on one side in a process of its own, with a fixed number of threads. */
+export async function trial(name: string, side: Side, threads: number): Promise<Trial> {
+  const [command, script] =
+    side === 'ours'
+      ? [process.execPath, path.join(here, 'cases', `${name}.js`)]
+      : [python(), path.join(root, 'bench/pytorch', `${name}.py`)];
+  const env = { ...process.env, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) };
+  const child = spawn(command, [script, String(threads)], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk;
+  });
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  if (code !== 0) throw new Error(`${script} ended with ${code}`);
+  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Trial;
+}
+
+function python(): string {
+  const own = path.join(root, '.venv/bin/python');
+  return fs.existsSync(own) ? own : 'python3';
+}
+
+/** Prints a trial of our side. */
+export function tell(ms: number, check: number): void {
+  const peakMegabytes = process.resourceUsage().maxRSS / 1024;
+  console.log(JSON.stringify({ ms, check, peakMegabytes } satisfies Trial));
+}
