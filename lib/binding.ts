@@ -69,6 +69,11 @@ export interface NativeBinding {
   datasetPad(dataset: NativeHandle, size: number): NativeHandle;
   datasetHoldOut(dataset: NativeHandle, fraction: number): Promise<[NativeHandle, NativeHandle]>;
 
+  maskLoad(path: string): Promise<NativeHandle>;
+  maskSave(mask: NativeHandle, path: string): Promise<void>;
+  /** The nonzero pattern of a model's prunable weights. */
+  maskOf(model: NativeHandle): Promise<NativeHandle>;
+
   domainCreate(
     name: string,
     fit: NativeHandle | null,

@@ -102,6 +102,7 @@ export function defineMethod<
         run,
       };
       const { outputs, report } = await startRun(request, context, site);
+      (report as { versions: { node?: string } }).versions.node = process.version;
       const wrapped = Object.entries(outputs).map(([output, native]) => [output, native && wrap(native)]);
       return { ...Object.fromEntries(wrapped), report };
     }, signalOf(given));

@@ -53,5 +53,6 @@ using Exports = std::vector<Export>;
 Exports runExports();
 Exports modelExports();
 Exports dataExports();
+Exports maskExports();
 
 }  // namespace espalier::binding
