@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/sha256.h"
 
 namespace espalier {
 
@@ -112,6 +113,21 @@ std::string readFile(const std::string& path, uint64_t maxBytes) {
     filled += static_cast<size_t>(got);
   }
   return bytes;
+}
+
+std::string sha256File(const std::string& path) {
+  constexpr size_t kPieceBytes = 1 << 20;
+  const Descriptor file(path, O_RDONLY);
+  if (!file.isOpen()) failIo("read", path, errno);
+  Sha256 hash;
+  std::string piece(kPieceBytes, '\0');
+  while (true) {
+    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) failIo("read", path, errno);
+    if (got == 0) return hash.hex();
+    hash.update(piece.data(), static_cast<size_t>(got));
+  }
 }
 
 bool fileExists(const std::string& path) {

@@ -14,6 +14,9 @@ void writeFileAtomically(const std::string& path, std::string_view bytes);
 // The bytes of a regular file; ERR_LIMIT_EXCEEDED when it is larger than `maxBytes`.
 std::string readFile(const std::string& path, uint64_t maxBytes);
 
+// SHA-256 of a regular file, in hex; it is not held in memory.
+std::string sha256File(const std::string& path);
+
 bool fileExists(const std::string& path);
 
 }  // namespace espalier

@@ -1,6 +1,7 @@
 #include "core/initialize.h"
 
 #include <cmath>
+#include <numbers>
 #include <string>
 
 #include <ATen/core/grad_mode.h>
@@ -16,6 +17,19 @@ void fillUniform(const at::Tensor& tensor, double bound, uint64_t seed, std::str
   for (int64_t i = 0; i < values.numel(); ++i) {
     // 2u - 1 is exact, so that one rounding remains, whatever the compiler contracts.
     data[i] = (2 * stream.uniform() - 1) * bound;
+  }
+  tensor.copy_(values);
+}
+
+void fillNormal(const at::Tensor& tensor, uint64_t seed, std::string_view path) {
+  const at::NoGradGuard noGrad;
+  SplitMix64 stream(mixSeed(seed, path));
+  const at::Tensor values = at::empty(tensor.sizes(), at::TensorOptions(at::kDouble));
+  double* data = values.mutable_data_ptr<double>();
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    // Box and Muller; 1 - u is never 0.
+    const double radius = std::sqrt(-2 * std::log(1 - stream.uniform()));
+    data[i] = radius * std::cos(2 * std::numbers::pi * stream.uniform());
   }
   tensor.copy_(values);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -75,9 +76,12 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   // are.
   std::shared_ptr<Model> reinitialize(uint64_t seed, const std::vector<std::string>& keep = {}) const;
 
-  // Written beside and renamed. Submodules' own training flags are restored in the file; a model whose
-  // structure did not change keeps its own code.
-  void save(const std::string& path, ManifestKind manifest) const;
+  // Written beside and renamed. Submodules' own training flags stand in the file as they were loaded; a model
+  // whose structure did not change keeps its own code. Without `manifest` a model whose manifest says
+  // `protected` is saved with the public one and the full one beside it, in `<path>.manifest.json`; every
+  // other model with the full one.
+  void save(const std::string& path, std::optional<ManifestKind> manifest = {}) const;
+  // The same bytes for the same model.
   std::string saveBytes(ManifestKind manifest) const;
 
   c10::Device device() const;
@@ -111,6 +115,8 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   // { format, architecture?, preprocessing?, sparsity?, methods: [...], ... }
   const Value& manifest() const { return manifest_; }
   Value& mutableManifest() { return manifest_; }
+  // The manifest as a file of this kind holds it.
+  Value manifest(ManifestKind kind) const;
   const Preprocessing& preprocessing() const { return preprocessing_; }
 
   // Total bytes of parameters and buffers, each storage once.
@@ -119,11 +125,15 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   std::string digest() const;
 
  private:
-  Model() = default;
+  Model(torch::jit::Module module, Value manifest);
+
+  at::Tensor preprocess(const at::Tensor& inputs) const;
 
   torch::jit::Module module_;
   Value manifest_ = Value::Map{};
   Preprocessing preprocessing_;
+  at::Tensor mean_;  // [1, C, 1, 1] of the preprocessing, on the model's device; undefined: none
+  at::Tensor std_;
   mutable std::mutex mutex_;  // guards the lazily built members below
   mutable std::unique_ptr<Graph> graphs_[2];
   mutable std::optional<std::vector<ParameterInfo>> parameters_;

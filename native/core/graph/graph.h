@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -7,6 +8,8 @@
 #include <vector>
 
 #include <torch/script.h>
+
+#include "core/fields.h"
 
 // What a TorchScript module computes: its layers, what they cost, and a forward that can be tapped. Together
 // with graph/*.cc and model.cc this is the only code that touches TorchScript IR.
@@ -22,7 +25,10 @@ enum class LayerKind {
   kLinear,
   kLstm,
   kGru,
+  kRnn,
   kLstmCell,
+  kGruCell,
+  kRnnCell,
   kEmbedding,
   kBatchNorm,
   kLayerNorm,
@@ -30,16 +36,37 @@ enum class LayerKind {
   kInstanceNorm,
 };
 
+template <>
+struct EnumNames<LayerKind> {
+  static constexpr EnumName<LayerKind> kNames[] = {{LayerKind::kConv1d, "conv1d"},
+                                                   {LayerKind::kConv2d, "conv2d"},
+                                                   {LayerKind::kConv3d, "conv3d"},
+                                                   {LayerKind::kConvTranspose, "convTranspose"},
+                                                   {LayerKind::kLinear, "linear"},
+                                                   {LayerKind::kLstm, "lstm"},
+                                                   {LayerKind::kGru, "gru"},
+                                                   {LayerKind::kRnn, "rnn"},
+                                                   {LayerKind::kLstmCell, "lstmCell"},
+                                                   {LayerKind::kGruCell, "gruCell"},
+                                                   {LayerKind::kRnnCell, "rnnCell"},
+                                                   {LayerKind::kEmbedding, "embedding"},
+                                                   {LayerKind::kBatchNorm, "batchNorm"},
+                                                   {LayerKind::kLayerNorm, "layerNorm"},
+                                                   {LayerKind::kGroupNorm, "groupNorm"},
+                                                   {LayerKind::kInstanceNorm, "instanceNorm"}};
+};
+
 // One parametrised operator and everything that calls it with the same weight tensor (a tied weight is one
 // layer with several paths).
 struct Layer {
   std::string path;                  // of the weight's module, "features.0"; "" for the root
-  std::vector<std::string> aliases;  // other paths of the same weight
+  std::vector<std::string> aliases;  // other paths of the same weight's module
   LayerKind kind = LayerKind::kLinear;
-  at::Tensor weight;       // the module's own tensor: shared, never a copy
+  at::Tensor weight;       // the module's own tensor: shared, never a copy; undefined for a norm without one
   at::Tensor bias;         // undefined when it has none
-  std::string weightPath;  // "features.0.weight"
+  std::string weightPath;  // "features.0.weight"; "" for a constant of the code (a frozen module)
   std::string biasPath;
+  std::vector<std::string> parameterPaths;  // of all its parameters: an LSTM has several weights
   int64_t inChannels = 0;
   int64_t outChannels = 0;
   int64_t groups = 1;
@@ -56,9 +83,11 @@ struct Unknown {
   std::string reason;
 };
 
-// What a layer produced and cost in one forward.
+// What one call of a layer produced and cost in one forward.
 struct LayerCost {
-  size_t layer = 0;
+  // A product that is no layer's: attention, or a weight that the analysis cannot follow.
+  static constexpr size_t kNoLayer = static_cast<size_t>(-1);
+  size_t layer = kNoLayer;
   std::vector<int64_t> outputShape;
   int64_t multiplyAccumulates = 0;
 };
@@ -92,11 +121,22 @@ class Graph {
   c10::IValue run(std::vector<c10::IValue> inputs) const;
   // The same, and fills `taps[i]` for points[i].
   c10::IValue run(std::vector<c10::IValue> inputs, const std::vector<TapPoint>& points, Taps& taps) const;
-  // Runs once under no-grad and tells every layer call's output size and cost.
+  // Runs once under no-grad and tells the output size and cost of every layer call and of other products.
   std::vector<LayerCost> cost(std::vector<c10::IValue> inputs) const;
 
+  // The same function with this moment's weights as constants and batch norms folded; empty when the graph
+  // does not allow it. No gradient.
+  std::function<c10::IValue(std::vector<c10::IValue>)> frozen() const;
+
+  // Whether tracing baked a training flag into the module's code as true; switchable() is then what has to
+  // be saved.
+  bool hasBakedTraining() const;
   // The graph as it would be installed as a root forward that reads `training` (Model::save).
   std::shared_ptr<torch::jit::Graph> switchable() const;
+
+  // What the graph computes, as text that is the same for the same code wherever it was loaded; constant
+  // tensors stand aside, in the order of the text.
+  std::string canonicalText(std::vector<at::Tensor>& constants) const;
 
  private:
   struct Impl;

@@ -1,0 +1,169 @@
+#include <fstream>
+#include <sstream>
+
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include "core/archive/archive.h"
+#include "core/convert.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/graph/failure.h"
+#include "core/model.h"
+#include "core/sha256.h"
+#include "core/version.h"
+
+namespace espalier {
+
+namespace {
+
+constexpr char kManifestRecord[] = "espalier.json";
+constexpr int64_t kManifestFormat = 1;
+constexpr uint64_t kMostManifestBytes = 64 << 20;
+
+std::string companionPath(const std::string& path) { return path + ".manifest.json"; }
+
+Value checkedManifest(Value manifest, const std::string& name) {
+  const Value* format = manifest.isMap() ? manifest.find("format") : nullptr;
+  if (format == nullptr || !format->isInt()) {
+    fail(ErrorCode::kModelLoad, name, ": expected the manifest ", kManifestRecord,
+         " to hold a format number");
+  }
+  if (format->asInt() > kManifestFormat) {
+    fail(ErrorCode::kModelLoad, name, ": expected a manifest of format ", kManifestFormat, " at most, found ",
+         format->asInt(), ": it was written by a newer version of espalier");
+  }
+  return manifest;
+}
+
+Value readManifest(const std::string& json, const std::string& name) {
+  if (json.empty()) return Value::Map{};
+  Value manifest;
+  try {
+    manifest = parseJson(json, text(name, ", ", kManifestRecord));
+  } catch (const Error& error) {
+    fail(ErrorCode::kModelLoad, error.message());
+  }
+  return checkedManifest(std::move(manifest), name);
+}
+
+// The full manifest of a protected model lies beside it; it counts while it was made for these very bytes.
+std::optional<Value> readCompanion(const std::string& path) {
+  if (!fileExists(companionPath(path))) return std::nullopt;
+  try {
+    const Value companion = parseJson(readFile(companionPath(path), kMostManifestBytes), companionPath(path));
+    if (companion.at("sha256").asString() != sha256File(path)) return std::nullopt;
+    return checkedManifest(companion.at("manifest"), companionPath(path));
+  } catch (const Error&) {
+    return std::nullopt;  // not a companion of this file
+  }
+}
+
+std::shared_ptr<Model> finish(torch::jit::Module module, Value manifest, const std::string& name) {
+  try {
+    return Model::fromModule(std::move(module), std::move(manifest));
+  } catch (const Error& error) {
+    fail(ErrorCode::kModelLoad, name, ": the manifest ", kManifestRecord, ": ", error.message());
+  }
+}
+
+// A copy of the module with its own type, the same tensors, and `graph` as its forward.
+torch::jit::Module withForward(const torch::jit::Module& module, std::shared_ptr<torch::jit::Graph> graph) {
+  const c10::FunctionSchema schema = module.get_method("forward").function().getSchema();
+  torch::jit::Module copy = module.clone(/*inplace=*/true);
+  if (!copy.hasattr("training")) copy.register_attribute("training", c10::BoolType::get(), false);
+  const auto type = copy.type();
+  const c10::QualifiedName name(*type->name(), "forward");
+  const auto unit = copy._ivalue()->compilation_unit();
+  type->unsafeRemoveMethod("forward");
+  unit->unsafeRemoveMethod(name);
+  graph->inputs()[0]->setType(type);
+  torch::jit::Function* forward = unit->create_function(name, std::move(graph));
+  std::vector<c10::Argument> arguments = schema.arguments();
+  arguments[0] = arguments[0].cloneWithType(type);
+  forward->setSchema(schema.cloneWithArguments(std::move(arguments)));
+  type->addMethod(forward);
+  return copy;
+}
+
+}  // namespace
+
+std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& options) {
+  if (!fileExists(path)) readFile(path, 0);
+  checkArchive(path);
+  if (!options.trust) scanOperators(path);
+  torch::jit::ExtraFilesMap extra{{kManifestRecord, ""}};
+  torch::jit::Module module;
+  try {
+    module = torch::jit::load(path, options.device, extra);
+  } catch (...) {
+    failFromTorch(ErrorCode::kModelLoad, text(path, " cannot be loaded"));
+  }
+  auto companion = readCompanion(path);
+  Value manifest = companion ? std::move(*companion) : readManifest(extra[kManifestRecord], path);
+  if (options.preprocessing) {
+    manifest.set("preprocessing", toValue(*options.preprocessing));
+    return fromModule(std::move(module), std::move(manifest));
+  }
+  return finish(std::move(module), std::move(manifest), path);
+}
+
+std::shared_ptr<Model> Model::fromBytes(std::string_view bytes, c10::Device device) {
+  std::istringstream stream{std::string(bytes)};
+  torch::jit::ExtraFilesMap extra{{kManifestRecord, ""}};
+  torch::jit::Module module;
+  try {
+    module = torch::jit::load(stream, device, extra);
+  } catch (...) {
+    failFromTorch(ErrorCode::kModelLoad, "the model in memory cannot be loaded");
+  }
+  return finish(std::move(module), readManifest(extra[kManifestRecord], "the model in memory"),
+                "the model in memory");
+}
+
+Value Model::manifest(ManifestKind kind) const {
+  if (kind == ManifestKind::kNone) return {};
+  Value out(Value::Map{{"format", kManifestFormat}, {"version", kVersion}});
+  for (const Value::Entry& entry : manifest_.asMap()) {
+    const bool isPublic =
+        entry.first == "architecture" || entry.first == "preprocessing" || entry.first == "sparsity";
+    if (entry.first == "format" || entry.first == "version") continue;
+    if (isPublic || kind == ManifestKind::kFull) out.set(entry.first, entry.second);
+  }
+  return out;
+}
+
+std::string Model::saveBytes(ManifestKind kind) const {
+  if (kind == ManifestKind::kNone && !preprocessing_.empty()) {
+    fail(ErrorCode::kModelSave,
+         "a model with preprocessing cannot be saved without a manifest: what its inputs go through would be "
+         "lost; save it with the manifest 'public', which tells nothing but that and the architecture");
+  }
+  torch::jit::ExtraFilesMap extra;
+  const Value manifest = this->manifest(kind);
+  if (!manifest.isNull()) extra[kManifestRecord] = toJson(manifest, 2) + "\n";
+  std::ostringstream stream;
+  try {
+    const Graph& eval = graph(Mode::kEval);
+    const torch::jit::Module module =
+        eval.hasBakedTraining() ? withForward(module_, eval.switchable()) : module_;
+    module.save(stream, extra);
+  } catch (...) {
+    failFromTorch(ErrorCode::kModelSave, "the model cannot be saved");
+  }
+  return std::move(stream).str();
+}
+
+void Model::save(const std::string& path, std::optional<ManifestKind> kind) const {
+  const Value* marked = manifest_.find("protected");
+  const bool isProtected = marked != nullptr && marked->isBool() && marked->asBool();
+  const bool withCompanion = !kind && isProtected;
+  const std::string bytes =
+      saveBytes(kind.value_or(isProtected ? ManifestKind::kPublic : ManifestKind::kFull));
+  writeFileAtomically(path, bytes);
+  if (!withCompanion) return;
+  const Value companion(Value::Map{{"sha256", sha256(bytes)}, {"manifest", manifest(ManifestKind::kFull)}});
+  writeFileAtomically(companionPath(path), toJson(companion, 2) + "\n");
+}
+
+}  // namespace espalier
