@@ -25,16 +25,16 @@ void StateWriter::tensor(const std::string& name, const at::Tensor& value) {
   archive_.tensors.emplace_back(name, copy_ ? plain.clone() : plain);
 }
 
-void StateWriter::write(const at::Tensor& value) {
+void StateWriter::write(at::Tensor& value) {
   archive_.scalars.set(prefix_ + "?", value.defined());
   if (value.defined()) tensor(prefix_, value);
 }
 
-void StateWriter::write(const at::Generator& value) {
+void StateWriter::write(at::Generator& value) {
   archive_.tensors.emplace_back(prefix_, value.get_state());
 }
 
-void StateWriter::write(const std::shared_ptr<Model>& model) {
+void StateWriter::write(std::shared_ptr<Model>& model) {
   archive_.scalars.set(prefix_ + "?", model != nullptr);
   if (!model) return;
   for (const ParameterInfo& parameter : model->parameters())

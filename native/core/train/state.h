@@ -46,9 +46,10 @@ class StateWriter {
 
  private:
   void tensor(const std::string& name, const at::Tensor& value);
-  void write(const at::Tensor& value);
-  void write(const at::Generator& value);
-  void write(const std::shared_ptr<Model>& model);
+  // Not const: the template would take what is not.
+  void write(at::Tensor& value);
+  void write(at::Generator& value);
+  void write(std::shared_ptr<Model>& model);
 
   template <class T>
   void write(T& member) {
