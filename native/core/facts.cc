@@ -6,26 +6,10 @@
 
 namespace espalier {
 
-template <>
-struct EnumNames<LayerKind> {
-  static constexpr EnumName<LayerKind> kNames[] = {{LayerKind::kConv1d, "conv1d"},
-                                                   {LayerKind::kConv2d, "conv2d"},
-                                                   {LayerKind::kConv3d, "conv3d"},
-                                                   {LayerKind::kConvTranspose, "convTranspose"},
-                                                   {LayerKind::kLinear, "linear"},
-                                                   {LayerKind::kLstm, "lstm"},
-                                                   {LayerKind::kGru, "gru"},
-                                                   {LayerKind::kLstmCell, "lstmCell"},
-                                                   {LayerKind::kEmbedding, "embedding"},
-                                                   {LayerKind::kBatchNorm, "batchNorm"},
-                                                   {LayerKind::kLayerNorm, "layerNorm"},
-                                                   {LayerKind::kGroupNorm, "groupNorm"},
-                                                   {LayerKind::kInstanceNorm, "instanceNorm"}};
-};
-
 namespace {
 
-Value shapeOf(const at::Tensor& tensor) { return toValue(tensor.sizes().vec()); }
+// Null for a norm without a weight.
+Value shapeOf(const at::Tensor& tensor) { return tensor.defined() ? toValue(tensor.sizes().vec()) : Value(); }
 
 Value layerFacts(const Layer& layer) {
   Value facts = Value::Map{{"path", layer.path},
@@ -79,6 +63,13 @@ Value facts(const Domain& domain) {
                     {"roles", std::move(roles)}};
 }
 
+// Zeros: of token ids where the model begins with an embedding.
+at::Tensor exampleInput(const Model& model, const std::vector<int64_t>& shape) {
+  const bool takesIds = !model.layers().empty() && model.layers()[0].kind == LayerKind::kEmbedding;
+  const auto options = at::TensorOptions().device(model.device()).dtype(takesIds ? at::kLong : at::kFloat);
+  return model.preprocess(at::zeros(shape, options));
+}
+
 }  // namespace
 
 Value factsOf(const Handle& handle) {
@@ -106,9 +97,9 @@ Value inspect(const Model& model, const std::optional<std::vector<int64_t>>& inp
   const Graph& graph = model.graph(Mode::kEval);
   if (inputShape) {
     int64_t sum = 0;
-    const at::Tensor input = at::zeros(*inputShape, at::TensorOptions().device(model.device()));
-    for (const LayerCost& cost : graph.cost({input})) {
-      costs.push_back(Value::Map{{"path", graph.layers()[cost.layer].path},
+    for (const LayerCost& cost : graph.cost({exampleInput(model, *inputShape)})) {
+      const bool isLayer = cost.layer != LayerCost::kNoLayer;
+      costs.push_back(Value::Map{{"path", isLayer ? Value(graph.layers()[cost.layer].path) : Value()},
                                  {"outputShape", toValue(cost.outputShape)},
                                  {"multiplyAccumulates", cost.multiplyAccumulates}});
       sum += cost.multiplyAccumulates;

@@ -13,8 +13,8 @@ namespace espalier {
 // Domain { name, classes, shape, roles }.
 Value factsOf(const Handle& handle);
 
-// What a look into a model finds: zeros per parameter, what each layer call costs for one input of
-// `inputShape`, what the graph analysis could not follow, the manifest.
+// What a look into a model finds: zeros per parameter, what each layer call and each other product (path
+// null) costs for one input of `inputShape`, what the graph analysis could not follow, the manifest.
 Value inspect(const Model& model, const std::optional<std::vector<int64_t>>& inputShape);
 
 }  // namespace espalier

@@ -104,6 +104,9 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   at::Tensor logits(const at::Tensor& inputs, Mode mode, const std::vector<TapPoint>& points,
                     Taps& taps) const;
 
+  // What the graph gets for a batch: the preprocessing applied, floats in the model's precision.
+  at::Tensor preprocess(const at::Tensor& inputs) const;
+
   // A frozen copy for evaluation with folded batch norm; the plain graph when it cannot be made. `faster`
   // tells which. Not saved.
   struct Frozen {
@@ -126,8 +129,6 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
 
  private:
   Model(torch::jit::Module module, Value manifest);
-
-  at::Tensor preprocess(const at::Tensor& inputs) const;
 
   torch::jit::Module module_;
   Value manifest_ = Value::Map{};
