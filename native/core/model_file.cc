@@ -67,23 +67,29 @@ std::shared_ptr<Model> finish(torch::jit::Module module, Value manifest, const s
   }
 }
 
-// A copy of the module with its own type, the same tensors, and `graph` as its forward.
-torch::jit::Module withForward(const torch::jit::Module& module, std::shared_ptr<torch::jit::Graph> graph) {
-  const c10::FunctionSchema schema = module.get_method("forward").function().getSchema();
-  torch::jit::Module copy = module.clone(/*inplace=*/true);
-  if (!copy.hasattr("training")) copy.register_attribute("training", c10::BoolType::get(), false);
-  const auto type = copy.type();
+torch::jit::Module readModule(const std::string& bytes) {
+  std::istringstream stream(bytes);
+  return torch::jit::load(stream);
+}
+
+// Puts `graph` in the place of the module's forward. The module's type must be nobody else's.
+void replaceForward(torch::jit::Module& module, std::shared_ptr<torch::jit::Graph> graph) {
+  if (!module.hasattr("training")) module.register_attribute("training", c10::BoolType::get(), false);
+  const auto type = module.type();
+  const c10::FunctionSchema schema = type->getMethod("forward").getSchema();
   const c10::QualifiedName name(*type->name(), "forward");
-  const auto unit = copy._ivalue()->compilation_unit();
+  const auto unit = module._ivalue()->compilation_unit();
   type->unsafeRemoveMethod("forward");
   unit->unsafeRemoveMethod(name);
-  graph->inputs()[0]->setType(type);
   torch::jit::Function* forward = unit->create_function(name, std::move(graph));
-  std::vector<c10::Argument> arguments = schema.arguments();
-  arguments[0] = arguments[0].cloneWithType(type);
-  forward->setSchema(schema.cloneWithArguments(std::move(arguments)));
+  forward->setSchema(schema);
   type->addMethod(forward);
-  return copy;
+}
+
+std::string writeModule(const torch::jit::Module& module, const torch::jit::ExtraFilesMap& extra) {
+  std::ostringstream stream;
+  module.save(stream, extra);
+  return std::move(stream).str();
 }
 
 }  // namespace
@@ -142,16 +148,15 @@ std::string Model::saveBytes(ManifestKind kind) const {
   torch::jit::ExtraFilesMap extra;
   const Value manifest = this->manifest(kind);
   if (!manifest.isNull()) extra[kManifestRecord] = toJson(manifest, 2) + "\n";
-  std::ostringstream stream;
   try {
-    const Graph& eval = graph(Mode::kEval);
-    const torch::jit::Module module =
-        eval.hasBakedTraining() ? withForward(module_, eval.switchable()) : module_;
-    module.save(stream, extra);
+    if (!graph(Mode::kEval).hasBakedTraining()) return writeModule(module_, extra);
+    // Edited in a copy that was read back, so that its types are its own and its names always the same.
+    torch::jit::Module copy = readModule(writeModule(module_, {}));
+    replaceForward(copy, Graph(copy, Mode::kEval).switchable());
+    return writeModule(copy, extra);
   } catch (...) {
     failFromTorch(ErrorCode::kModelSave, "the model cannot be saved");
   }
-  return std::move(stream).str();
 }
 
 void Model::save(const std::string& path, std::optional<ManifestKind> kind) const {

@@ -322,22 +322,21 @@ def hooked():
 class SetState(nn.Module):
     def __init__(self):
         super().__init__()
-        self.fc = nn.Linear(6, 5)
-        self.factor = 1.0
+        self.weight = nn.Parameter(torch.randn(5, 6))
+        self.factor = 2.0
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x) * self.factor
+        return F.linear(x, self.weight) * self.factor
 
     @torch.jit.export
     def __getstate__(self):
-        return (self.fc.weight, self.fc.bias, self.training)
+        return (self.weight, self.training)
 
     @torch.jit.export
-    def __setstate__(self, state: Tuple[Tensor, Tensor, bool]):
-        self.fc.weight = state[0]
-        self.fc.bias = state[1]
-        self.training = state[2]
-        self.factor = 1.0
+    def __setstate__(self, state: Tuple[Tensor, bool]):
+        self.weight = state[0]
+        self.training = state[1]
+        self.factor = 2.0
 
 
 class Unfollowed(nn.Module):
@@ -454,7 +453,10 @@ def exported(net, variant, inputs):
     if variant == "frozen":
         return torch.jit.freeze(torch.jit.script(net.eval()))
     net.train(variant == "traced-train")
-    return torch.jit.trace(net, inputs, check_trace=False)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    traced = torch.jit.trace(net, inputs, check_trace=False)
+    traced.load_state_dict(before, strict=False)  # tracing in training moved the running statistics
+    return traced
 
 
 def reference(net, inputs):

@@ -35,13 +35,15 @@ TorchArchive::TorchArchive(const std::string& path) : zip_(path) {
     }
     records_.emplace(record.name.substr(root.size()), &record);
   }
-  for (const char* name : {"data.pkl", "constants.pkl", "version"}) {
+  // Code with operators newer than format 5 has its version there, where older readers do not look.
+  const char* versionRecord = find(".data/version") != nullptr ? ".data/version" : "version";
+  for (const char* name : {"data.pkl", "constants.pkl", versionRecord}) {
     if (find(name) != nullptr) continue;
     fail(ErrorCode::kModelLoad, "'", path, "' is not a TorchScript archive: it has no '", name, "'",
          find("data.pkl") != nullptr ? " (it looks like a file of torch.save, which holds no code)" : "",
          "; write one with torch.jit.save");
   }
-  std::string version = read("version");
+  std::string version = read(versionRecord);
   while (!version.empty() && version.back() == '\n') version.pop_back();
   const char* end = version.data() + version.size();
   const auto parsed = std::from_chars(version.data(), end, version_);

@@ -34,6 +34,7 @@ Told readTraceback(const std::string& report) {
   std::string line;
   std::string before;
   std::string place;
+  bool inTraceback = false;
   while (std::getline(lines, line)) {
     const std::string text = trimmed(line);
     if (text.starts_with("File \"")) {
@@ -44,7 +45,9 @@ Told readTraceback(const std::string& report) {
       }
     } else if (text.find("<--- HERE") != std::string::npos) {
       told.source = place.empty() ? before : place + ": " + before;
-    } else if (!told.source.empty() && isVerdict(text)) {
+    } else if (text.starts_with("Traceback of TorchScript")) {
+      inTraceback = true;
+    } else if (inTraceback && isVerdict(text)) {
       told.message = text.substr(text.find(": ") + 2);
       return told;
     }

@@ -1,5 +1,6 @@
 #include "core/graph/flags.h"
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 
@@ -116,6 +117,18 @@ void replaceReads(torch::jit::Graph& graph, bool training) {
   }
 }
 
+// A trace of training counts batches whenever it runs; a norm counts them in training only.
+std::vector<Node*> countedBatches(torch::jit::Graph& graph) {
+  std::vector<Node*> counters;
+  TracedCode traced(graph);
+  for (Node* node : allNodes(graph)) {
+    if (node->kind() != c10::aten::add_ || node->input(0)->node()->kind() != prim::GetAttr) continue;
+    const bool counts = node->input(0)->node()->s(attr::name) == "num_batches_tracked";
+    if (counts && !node->hasUses() && traced.holds(*node)) counters.push_back(node);
+  }
+  return counters;
+}
+
 // training ? probability : 0
 Value* probabilityInTraining(torch::jit::Graph& graph, Value* training, Value* probability) {
   Node* choice = graph.insertNode(graph.create(prim::If, {training}, 1));
@@ -140,12 +153,16 @@ void fixTraining(torch::jit::Graph& graph, Mode mode) {
       flag.node->replaceInput(flag.index, graph.insertConstant(0.0));
     }
   }
+  if (!training) {
+    for (Node* counter : countedBatches(graph)) counter->destroy();
+  }
   replaceReads(graph, training);
 }
 
 void readTraining(torch::jit::Graph& graph) {
   const std::vector<BakedFlag> flags = bakedFlags(graph);
-  if (flags.empty()) return;
+  const std::vector<Node*> counters = countedBatches(graph);
+  if (flags.empty() && counters.empty()) return;
   Value* training = nullptr;
   {
     const WithInsertPoint point(*graph.nodes().begin());
@@ -159,13 +176,18 @@ void readTraining(torch::jit::Graph& graph) {
         flag.isProbability ? probabilityInTraining(graph, training, flag.node->input(flag.index)) : training;
     flag.node->replaceInput(flag.index, replacement);
   }
+  for (Node* counter : counters) {
+    const WithInsertPoint point(counter);
+    Node* condition = graph.insertNode(graph.create(prim::If, {training}, 0));
+    torch::jit::Block* then = condition->addBlock();
+    condition->addBlock();
+    counter->moveBefore(then->return_node());
+  }
 }
 
 bool hasBakedTraining(torch::jit::Graph& graph) {
-  for (const BakedFlag& flag : bakedFlags(graph)) {
-    if (flag.isTrue) return true;
-  }
-  return false;
+  const std::vector<BakedFlag> flags = bakedFlags(graph);
+  return std::any_of(flags.begin(), flags.end(), [](const BakedFlag& flag) { return flag.isTrue; });
 }
 
 bool drawsRandomNumbers(const Node& node) {

@@ -2,13 +2,11 @@
 
 #include <map>
 #include <mutex>
-#include <regex>
 
 #include <ATen/core/grad_mode.h>
-#include <torch/csrc/jit/ir/constants.h>
-#include <torch/csrc/jit/passes/canonicalize.h>
 
 #include "core/error.h"
+#include "core/graph/canonical.h"
 #include "core/graph/cost.h"
 #include "core/graph/failure.h"
 #include "core/graph/flags.h"
@@ -165,15 +163,7 @@ std::shared_ptr<torch::jit::Graph> Graph::switchable() const {
 }
 
 std::string Graph::canonicalText(std::vector<at::Tensor>& constants) const {
-  // A class that was loaded twice in one process gets another number in its name.
-  static const std::regex kMangled(R"(\.___torch_mangle_\d+)");
-  const auto canonical = torch::jit::Canonicalize(impl_->graph, /*keep_unique_names=*/false);
-  for (const torch::jit::Node* node : ir::allNodes(*canonical)) {
-    if (node->kind() != c10::prim::Constant) continue;
-    const auto value = torch::jit::toIValue(node->output());
-    if (value && value->isTensor() && value->toTensor().defined()) constants.push_back(value->toTensor());
-  }
-  return std::regex_replace(canonical->toString(/*print_source_locations=*/false), kMangled, "");
+  return ir::canonicalText(*impl_->graph, constants);
 }
 
 }  // namespace espalier

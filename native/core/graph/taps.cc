@@ -48,14 +48,24 @@ bool mayRunLater(const Node* node, const Tap& tap) {
   return false;
 }
 
+// Whether the operator writes to the module's own tensors: statistics of norms, counters. The alias analysis
+// takes these for possible aliases of every input of the graph.
+bool writesState(const Node& node) {
+  if (node.kind() == c10::aten::batch_norm || node.kind() == c10::aten::instance_norm) return true;
+  return !node.inputs().empty() && node.input(0)->node()->kind() == prim::GetAttr;
+}
+
 class Aliases {
  public:
   explicit Aliases(const std::shared_ptr<torch::jit::Graph>& graph) : db_(graph), nodes_(allNodes(*graph)) {}
 
-  bool isChangedLater(const Tap& tap) const {
-    return std::any_of(nodes_.begin(), nodes_.end(), [&](Node* node) {
-      return node != tap.call && mayRunLater(node, tap) && db_.writesToAlias(node, {tap.value()});
-    });
+  // The operator that changes the value in place after it was read; null when there is none.
+  const Node* laterWriter(const Tap& tap) const {
+    for (Node* node : nodes_) {
+      if (node == tap.call || writesState(*node) || !mayRunLater(node, tap)) continue;
+      if (db_.writesToAlias(node, {tap.value()})) return node;
+    }
+    return nullptr;
   }
 
   // Whether all that runs later can read a copy in the value's place: both stand in one block, and the same
@@ -110,7 +120,7 @@ void copyForLater(torch::jit::Graph& graph, Tap& tap) {
 void protect(const std::shared_ptr<torch::jit::Graph>& graph, std::vector<Tap>& taps, const Layer* layers,
              const std::vector<TapPoint>& points) {
   auto aliases = std::make_unique<Aliases>(graph);
-  const auto isChanged = [&](const Tap& tap) { return aliases->isChangedLater(tap); };
+  const auto isChanged = [&](const Tap& tap) { return aliases->laterWriter(tap) != nullptr; };
   if (std::any_of(taps.begin(), taps.end(), isChanged)) {
     // Layers do not work in place, so their nodes stay.
     torch::jit::RemoveTensorMutation(graph);
@@ -118,7 +128,8 @@ void protect(const std::shared_ptr<torch::jit::Graph>& graph, std::vector<Tap>& 
   }
   for (Tap& tap : taps) {
     tap.source = tap.value();
-    if (!isChanged(tap)) continue;
+    const Node* writer = aliases->laterWriter(tap);
+    if (writer == nullptr) continue;
     if (!aliases->canCopy(tap)) {
       fail(
           ErrorCode::kModelUnsupported, "cannot tap the ", tap.input ? "input" : "output", " of layer '",
