@@ -2,7 +2,8 @@
 
 #include <limits>
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "core/checkpoint/safetensors.h"
 #include "core/error.h"

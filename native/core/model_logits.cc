@@ -1,5 +1,6 @@
 #include <ATen/core/grad_mode.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "core/error.h"
 #include "core/graph/failure.h"

@@ -1,6 +1,6 @@
 #pragma once
-// Precompiled for core, kernels and methods: parsing these headers costs more than compiling any file of
-// ours.
+// Precompiled for all native code: parsing these headers costs more than compiling any file of ours. Not
+// torch/torch.h: every file would pay eight seconds for the nn modules that come with it.
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -10,5 +10,6 @@
 #include <unordered_map>
 #include <vector>
 
+#include <torch/cuda.h>
 #include <torch/script.h>
-#include <torch/torch.h>
+#include <torch/utils.h>

@@ -1,6 +1,7 @@
 #include "core/metrics.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "check.h"
 #include "core/train/loss.h"

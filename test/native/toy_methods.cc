@@ -1,6 +1,7 @@
 #include "toy_methods.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "core/job.h"
 #include "core/mask.h"

@@ -3,7 +3,8 @@
 #include <array>
 #include <cstring>
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "core/error.h"
 

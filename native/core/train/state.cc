@@ -1,6 +1,7 @@
 #include "core/train/state.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace espalier {
 
@@ -30,9 +31,7 @@ void StateWriter::write(at::Tensor& value) {
   if (value.defined()) tensor(prefix_, value);
 }
 
-void StateWriter::write(at::Generator& value) {
-  archive_.tensors.emplace_back(prefix_, value.get_state());
-}
+void StateWriter::write(at::Generator& value) { archive_.tensors.emplace_back(prefix_, value.get_state()); }
 
 void StateWriter::write(std::shared_ptr<Model>& model) {
   archive_.scalars.set(prefix_ + "?", model != nullptr);

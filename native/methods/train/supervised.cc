@@ -1,6 +1,7 @@
 #include "methods/train/supervised.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "core/mask.h"
 #include "core/metrics.h"
