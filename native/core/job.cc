@@ -67,7 +67,10 @@ void Job::progress(const std::string& phase, int64_t step, int64_t steps, double
   progress.phase = phase;
   progress.step = step;
   progress.steps = steps;
-  progress.fraction = std::min(1.0, begin_ + span_ * (doneUnits_ + unitsSoFar) / plannedUnits_);
+  // What is done between the steps of a training (select data evaluated) does not count the steps.
+  const double fraction = std::min(1.0, begin_ + span_ * (doneUnits_ + unitsSoFar) / plannedUnits_);
+  context_.fraction = std::max(context_.fraction, fraction);
+  progress.fraction = context_.fraction;
   progress.elapsedMs = secondsSince(context_.start) * 1000;
   if (context_.fractionAtStart < 0) context_.fractionAtStart = progress.fraction;
   const double done = progress.fraction - context_.fractionAtStart;

@@ -23,6 +23,7 @@ struct RunContext {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point lastProgress = start - std::chrono::hours(1);
   std::chrono::steady_clock::time_point lastCheckpoint = start;
+  double fraction = 0;          // of the newest progress; it never falls
   double fractionAtStart = -1;  // of a resumed run: the first fraction seen, so that its ETA is honest
 };
 
