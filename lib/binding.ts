@@ -142,7 +142,7 @@ export async function nativeAt<T>(
   call: (binding: NativeBinding) => Promise<T> | T,
   site: CallSite,
 ): Promise<T> {
-  const binding = await loadBinding();
+  const binding = current ?? (await loadBinding());
   try {
     return await call(binding);
   } catch (error) {
@@ -179,7 +179,7 @@ export async function cancellable<T>(
   signal: AbortSignal | undefined,
   site: CallSite,
 ): Promise<T> {
-  const binding = await loadBinding();
+  const binding = current ?? (await loadBinding()); // what is loaded is called at once: inputs are copied at the call
   signal?.throwIfAborted();
   let task: NativeTask<T> | undefined;
   const stop = () => task?.cancel();

@@ -5,7 +5,9 @@ import { Handle, kNative, kWrap } from './handle.js';
 import { check } from './schema/check.js';
 import type { Tensor } from './value.js';
 
-const source = z.union([z.string(), z.strictObject({ images: z.string(), labels: z.string() })]);
+const source = z
+  .custom<DataSource>((value) => isDataSource(value))
+  .meta({ noun: 'path or { images, labels }' });
 const openOptions = z.strictObject({ size: z.int().min(1).optional(), classes: z.int().min(1).optional() });
 const resizeOptions = z.strictObject({ size: z.int().min(1), channels: z.int().min(1).optional() });
 const takeOptions = z.strictObject({ seed: z.int().min(0), stratified: z.boolean().default(false) });
@@ -65,7 +67,7 @@ export class Dataset extends Handle<DatasetFacts> {
     return resized;
   }
 
-  /** A dataset from numbers in memory, which are copied. */
+  /** A dataset from numbers in memory, which are copied; they may change once the promise is settled. */
   static async from(source: DatasetData): Promise<Dataset> {
     const { data, shape, labels, classes } = check(fromOptions, source, 'Dataset.from');
     const samples = { data, shape };
@@ -119,6 +121,13 @@ export class Dataset extends Handle<DatasetFacts> {
       nativeNow((binding) => binding.datasetResize(this[kNative], size, channels ?? null), this.resize),
     );
   }
+}
+
+/** Whether it is what `open` takes; not part of the API. */
+export function isDataSource(value: unknown): value is DataSource {
+  if (typeof value === 'string') return true;
+  const pair = value as { images?: unknown; labels?: unknown } | null | undefined;
+  return typeof pair?.images === 'string' && typeof pair.labels === 'string';
 }
 
 /** Images of one size inside larger ones of zeros; not part of the API. */

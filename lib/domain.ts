@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { type NativeHandle, native } from './binding.js';
 import { findSample, type SampleDescription, sampleNames } from './data/index.js';
 import type { DataSource } from './data/open.js';
-import { Dataset, pad } from './dataset.js';
+import { Dataset, isDataSource, pad } from './dataset.js';
 import { EspalierTypeError } from './errors.js';
 import { Handle, kNative, kWrap } from './handle.js';
 import { check } from './schema/check.js';
@@ -17,14 +17,9 @@ interface DomainFacts {
 
 const kSelectFraction = 0.1;
 
-const datasetSource = z.union([
-  z.string(),
-  z.custom<Dataset | Exclude<DataSource, string>>((value) => {
-    if (value instanceof Dataset) return true;
-    const pair = value as { images?: unknown; labels?: unknown } | null;
-    return typeof pair?.images === 'string' && typeof pair.labels === 'string';
-  }),
-]);
+const datasetSource = z
+  .custom<DomainSource>((value) => value instanceof Dataset || isDataSource(value))
+  .meta({ noun: 'Dataset, a path, or { images, labels }' });
 const name = z.string().min(1);
 const fraction = z.number().min(0).lt(1);
 const keys = z.strictObject({

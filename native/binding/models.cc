@@ -61,7 +61,7 @@ Napi::Value modelSave(Addon& addon, const Napi::CallbackInfo& info) {
   std::optional<ManifestKind> manifest;
   fromValue(manifest, fromJs(info[2], "manifest"), "manifest");
   return addon.perform(info.Env(), [=](RunControl&) -> Convert {
-    model->save(path, manifest.value_or(ManifestKind::kPublic));
+    model->save(path, manifest);
     return [](Napi::Env env) { return env.Undefined(); };
   });
 }

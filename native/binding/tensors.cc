@@ -195,8 +195,8 @@ c10::IValue fromJs(const Napi::Value& value, const c10::TypePtr& type, const std
     default:
       expected("a tensor or plain data", name, "neither");
   }
+  if (type->kind() == c10::TypeKind::TensorType || isTensor(value)) return tensorFromJs(value, name);
   if (value.IsArray()) return listFromJs(value.As<Napi::Array>(), type, name, depth);
-  if (isTensor(value)) return tensorFromJs(value, name);
   if (value.IsTypedArray()) expected("a tensor { data, shape }", name, "a bare typed array");
   return mapFromJs(value.As<Napi::Object>(), type, name, depth);
 }
