@@ -21,7 +21,7 @@ export function checks({ folder, source, libtorch }) {
       title: 'command line',
       body: () => node('espalier --version', 'node_modules/espalier/dist/lib/cli/main.js', '--version'),
     },
-    ...['node16', 'bundler'].map((resolution) => ({
+    ...['node16', 'nodenext', 'bundler'].map((resolution) => ({
       title: `types under moduleResolution ${resolution}`,
       body: () => checkTypes(folder, resolution),
     })),
@@ -70,11 +70,12 @@ async function install(folder, source) {
   ]);
 }
 
+// Only nodenext knows that require() of an ES module works.
 async function checkTypes(folder, resolution) {
   const project = path.join(folder, `tsconfig.${resolution}.json`);
   const compilerOptions = {
     target: 'ES2022',
-    module: resolution === 'bundler' ? 'esnext' : 'node16',
+    module: resolution === 'bundler' ? 'esnext' : resolution,
     moduleResolution: resolution,
     lib: ['ES2022', 'ESNext.Disposable'],
     types: ['node'],
@@ -86,7 +87,7 @@ async function checkTypes(folder, resolution) {
     project,
     JSON.stringify({
       compilerOptions,
-      files: ['types.ts', ...(resolution === 'bundler' ? [] : ['types.cts'])],
+      files: ['types.mts', ...(resolution === 'nodenext' ? ['types.cts'] : [])],
     }),
   );
   await typescript.run(['-p', project], folder);
