@@ -128,8 +128,7 @@ class Initializer {
       constant(childPath(layer.path, "out_proj.bias"), 0);
       return;
     }
-    uniform(layer.weightPath, inverseRoot(fanIn));
-    uniform(layer.biasPath, inverseRoot(fanIn));
+    for (const std::string& path : layer.parameterPaths) uniform(path, inverseRoot(fanIn));
   }
 
   void initializeNorm(const Layer& layer) {

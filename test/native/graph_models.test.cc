@@ -163,6 +163,7 @@ void savesWhatItWas(const Fixture& fixture) {
   const Reference reference(fixture);
   const auto model = fixture.load();
   const std::string bytes = model->saveBytes(ManifestKind::kFull);
+  writeFileAtomically(fixture.path() + ".saved", bytes);  // for models.py --check
   EXPECT(bytes == model->saveBytes(ManifestKind::kFull));
   const auto again = Model::fromBytes(bytes);
   EXPECT_EQ(again->digest(), model->digest());

@@ -1,6 +1,7 @@
 """Writes the models that the graph is tested on, scripted and traced, with what PyTorch makes of them.
 
-usage: models.py FOLDER
+usage: models.py FOLDER, or models.py --check FOLDER: whether each NAME.VARIANT.pt.saved, written by Espalier,
+gives the eager eval outputs after .eval()
 
 For every model: NAME.VARIANT.pt (scripted, traced-eval, traced-train, frozen) and NAME.reference.pt, a
 dictionary { inputs, eval, train, gradients } of flat lists of tensors: the eager outputs in both modes (the
@@ -485,5 +486,21 @@ def main(folder):
             model.save(os.path.join(folder, f"{name}.{variant}.pt"))
 
 
+def check(folder):
+    torch.set_num_threads(1)
+    saved = sorted(name for name in os.listdir(folder) if name.endswith(".pt.saved"))
+    assert saved, "nothing was saved"
+    for name in saved:
+        expected = torch.load(os.path.join(folder, name.split(".")[0] + ".reference"))
+        model = torch.jit.load(os.path.join(folder, name)).eval()
+        with torch.no_grad():
+            outputs = flat(model(*expected["inputs"]))
+        # Attention takes a fused path in eager mode, and freezing folds norms.
+        exact = not name.startswith(("attention", "torch-encoder")) and "frozen" not in name
+        for output, wanted in zip(outputs, expected["eval"], strict=True):
+            same = torch.equal(output, wanted) if exact else torch.allclose(output, wanted, rtol=1e-5, atol=1e-6)
+            assert same, f"{name}: {(output - wanted).abs().max()} from the eager outputs"
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    check(sys.argv[2]) if sys.argv[1] == "--check" else main(sys.argv[1])

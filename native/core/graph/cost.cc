@@ -5,6 +5,7 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 
+#include "core/graph/prepare.h"
 #include "core/graph/walk.h"
 
 namespace espalier::ir {
@@ -134,6 +135,7 @@ std::shared_ptr<torch::jit::Graph> withProbes(torch::jit::Graph& graph, const st
     }
     shapeOf(node->output(0));
   }
+  avoidFusedPaths(*copy);
   copy->lint();
   return copy;
 }

@@ -131,6 +131,10 @@ class LayerFinder {
     return candidate;
   }
 
+  static bool contains(const std::vector<std::string>& paths, const std::string& path) {
+    return std::find(paths.begin(), paths.end(), path) != paths.end();
+  }
+
   static int64_t countMatrixElements(const Candidate& candidate) {
     int64_t count = 0;
     for (const WeightSource& source : candidate.weights) {
@@ -180,7 +184,13 @@ class LayerFinder {
       found_.layers.push_back(describe(candidate, node, *identity));
       found_.matrixElements.push_back(isRecurrent(candidate.op.kind) ? countMatrixElements(candidate) : 0);
     }
-    ++found_.layers[known->second].calls;
+    Layer& layer = found_.layers[known->second];
+    ++layer.calls;
+    // Calls of one weight may each have a bias of their own.
+    if (candidate.bias && !candidate.bias->path.empty() &&
+        !contains(layer.parameterPaths, candidate.bias->path)) {
+      layer.parameterPaths.push_back(candidate.bias->path);
+    }
     found_.calls.push_back({known->second, at, candidate.inputIndex});
   }
 

@@ -159,6 +159,15 @@ std::shared_ptr<torch::jit::Graph> prepared(const torch::jit::Module& module, to
   return graph;
 }
 
+void avoidFusedPaths(torch::jit::Graph& graph) {
+  static const auto kAsks = c10::Symbol::fromQualString("aten::is_grad_enabled");
+  for (Node* node : allNodes(graph)) {
+    if (node->kind() != kAsks) continue;
+    const WithInsertPoint point(node);
+    node->output()->replaceAllUsesWith(graph.insertConstant(true));
+  }
+}
+
 std::vector<Unknown> opaqueCalls(torch::jit::Graph& graph) {
   static const std::set<std::string_view> kFused = {"aten::_transformer_encoder_layer_fwd",
                                                     "aten::_native_multi_head_attention"};

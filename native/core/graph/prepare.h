@@ -19,6 +19,10 @@ std::shared_ptr<torch::jit::Graph> inlined(const torch::jit::Module& module, tor
 std::shared_ptr<torch::jit::Graph> prepared(const torch::jit::Module& module, torch::jit::Function& function,
                                             Mode mode);
 
+// Makes code that asks whether gradients are on believe that they are: PyTorch's attention and encoders run
+// one fused operator without them, in which no layer can be seen.
+void avoidFusedPaths(torch::jit::Graph& graph);
+
 // The parts of a prepared graph that stayed opaque calls.
 std::vector<Unknown> opaqueCalls(torch::jit::Graph& graph);
 

@@ -6,6 +6,7 @@
 #include <torch/csrc/jit/passes/remove_mutation.h>
 
 #include "core/error.h"
+#include "core/graph/prepare.h"
 #include "core/graph/walk.h"
 
 namespace espalier::ir {
@@ -158,6 +159,7 @@ std::shared_ptr<torch::jit::Graph> withTaps(torch::jit::Graph& graph, const Laye
     Node* append = copy->insertNode(copy->create(kAppend, {lists[tap.point], tap.source}, 1));
     append->output()->setType(c10::ListType::ofTensors());
   }
+  avoidFusedPaths(*copy);
   copy->lint();
   return copy;
 }
