@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import type { Domain } from '../domain.js';
 import type { Model } from '../model.js';
+import { classificationFigures, evaluationOptions } from '../schema/evaluation.js';
 import { oneOrList } from '../schema/handle.js';
 import { defineMethod, type OptionsOf } from '../schema/method.js';
-import { classificationFigures, evaluationOptions } from './accuracy.js';
 
 // Every model on every domain: the matrix that a claim about domains rests on. Each cell is what
 // evaluate.accuracy measures.

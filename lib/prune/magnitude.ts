@@ -3,7 +3,6 @@ import type { Model } from '../model.js';
 import { handle } from '../schema/handle.js';
 import { defineMethod, type OptionsOf } from '../schema/method.js';
 import { supervisedOptions } from '../schema/training.js';
-import type { supervisedFigures } from '../train/supervised.js';
 
 const structure = z.union([
   z.enum(['unstructured', 'channel']),
@@ -96,7 +95,6 @@ const method = defineMethod({
 export { method as magnitudeMethod };
 
 export type MagnitudeOptions = OptionsOf<typeof method>;
-export type FineTuneFigures = z.output<typeof supervisedFigures>;
 
 /**
  * Prunes a copy of `model`: exactly round(weights x sparsity) of them become zero, of equal magnitudes the

@@ -124,3 +124,29 @@ export const supervisedOptions = z.strictObject({
     .default(false)
     .describe('Whether the weights of the best epoch on select data are returned, not the last.'),
 });
+
+/** The figures of a supervised training. */
+export const supervisedFigures = z.strictObject({
+  epochs: z
+    .array(
+      z.strictObject({
+        epoch: z.int().describe('From 1.'),
+        loss: z.number().describe('Mean training loss of the epoch.'),
+        accuracy: z.number().describe("On the epoch's batches, while training."),
+        learningRate: z.number().describe('At the last step.'),
+        selectAccuracy: z.number().nullable().describe('On select data after the epoch; null without.'),
+        selectLoss: z.number().nullable().describe('On select data after the epoch; null without.'),
+      }),
+    )
+    .describe('One entry an epoch.'),
+  steps: z.int().describe('Updates of the weights.'),
+  finalLoss: z.number().describe('Of the last epoch.'),
+  best: z
+    .strictObject({
+      epoch: z.int().describe('From 1.'),
+      selectAccuracy: z.number().describe('Of that epoch.'),
+    })
+    .nullable()
+    .describe('The best epoch on select data; null without.'),
+  sparsity: z.number().describe('Share of zeros in the prunable weights.'),
+});

@@ -1,34 +1,7 @@
-import * as z from 'zod';
 import type { Model } from '../model.js';
 import { handle } from '../schema/handle.js';
 import { defineMethod, type OptionsOf } from '../schema/method.js';
-import { supervisedOptions } from '../schema/training.js';
-
-/** The figures of a supervised training. */
-export const supervisedFigures = z.strictObject({
-  epochs: z
-    .array(
-      z.strictObject({
-        epoch: z.int().describe('From 1.'),
-        loss: z.number().describe('Mean training loss of the epoch.'),
-        accuracy: z.number().describe("On the epoch's batches, while training."),
-        learningRate: z.number().describe('At the last step.'),
-        selectAccuracy: z.number().nullable().describe('On select data after the epoch; null without.'),
-        selectLoss: z.number().nullable().describe('On select data after the epoch; null without.'),
-      }),
-    )
-    .describe('One entry an epoch.'),
-  steps: z.int().describe('Updates of the weights.'),
-  finalLoss: z.number().describe('Of the last epoch.'),
-  best: z
-    .strictObject({
-      epoch: z.int().describe('From 1.'),
-      selectAccuracy: z.number().describe('Of that epoch.'),
-    })
-    .nullable()
-    .describe('The best epoch on select data; null without.'),
-  sparsity: z.number().describe('Share of zeros in the prunable weights.'),
-});
+import { supervisedFigures, supervisedOptions } from '../schema/training.js';
 
 // Cross-entropy training of a classifier on a domain's fit data, optionally with a teacher's soft targets.
 // Label smoothing: Szegedy et al. 2016, section 7. Distillation: Hinton et al. 2015, section 2.

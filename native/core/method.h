@@ -20,7 +20,7 @@ struct MethodResult {
 
 // A method as the registry lists it, with its types erased.
 struct Method {
-  std::string name;  // "prune.magnitude"
+  std::string name;  // "family.method"
   // { inputs, options, report, outputs }: the schemas (convert.h) that the drift test compares.
   std::function<Value()> schema;
   // Checks both against the schema, fills in defaults, runs.

@@ -27,10 +27,13 @@ export async function smallNet(classes = 4, seed = 1): Promise<Model> {
   return await Model.create('convnet', { classes, inChannels: 1, inputSize: 8, widths: [6, 8], seed });
 }
 
-// Zeros per parameter, by path.
+// Zeros per prunable weight, by path.
 export async function zerosOf(model: Model): Promise<Map<string, number>> {
   const { parameters } = await model.inspect();
-  return new Map(parameters.map(({ path, zeros }) => [path, zeros]));
+  const prunable = new Set(
+    model.layers.filter((layer) => layer.prunable).map(({ path }) => `${path}.weight`),
+  );
+  return new Map(parameters.filter(({ path }) => prunable.has(path)).map(({ path, zeros }) => [path, zeros]));
 }
 
 export const logitsOf = async (model: Model, input: Tensor): Promise<Tensor> =>
