@@ -9,13 +9,19 @@
 using namespace espalier;
 
 TEST("metrics: Wilson intervals of known cases") {
-  // R: prop.test(c(0, 81), c(10, 263), correct = FALSE); binom::binom.confint(method = "wilson")
-  const auto none = wilsonInterval(0, 10);
-  EXPECT_NEAR(none[0], 0, 1e-12);
-  EXPECT_NEAR(none[1], 0.2775328, 1e-6);
-  const auto some = wilsonInterval(81, 263);
-  EXPECT_NEAR(some[0], 0.2552656, 1e-6);
-  EXPECT_NEAR(some[1], 0.3662171, 1e-6);
+  // Newcombe 1998 (Statistics in Medicine 17), table I, method 3.
+  struct Known {
+    int64_t hits;
+    int64_t trials;
+    double low;
+    double high;
+  };
+  for (const Known& known : {Known{81, 263, 0.2553, 0.3662}, Known{15, 148, 0.0624, 0.1605},
+                             Known{0, 20, 0.0, 0.1611}, Known{1, 29, 0.0061, 0.1718}}) {
+    const auto found = wilsonInterval(known.hits, known.trials);
+    EXPECT_NEAR(found[0], known.low, 5e-5);
+    EXPECT_NEAR(found[1], known.high, 5e-5);
+  }
   EXPECT(wilsonInterval(0, 0) == (std::vector<double>{0, 1}));
 }
 

@@ -17,7 +17,8 @@ std::shared_ptr<Model> makePerceptron(int64_t inputs, int64_t hidden, int64_t ou
   torch::jit::Module module("Perceptron");
   auto generator = at::detail::createCPUGenerator(seed);
   const auto parameter = [&](const char* name, std::vector<int64_t> shape) {
-    module.register_parameter(name, torch::randn(shape, generator) * 0.3, /*is_buffer=*/false);
+    module.register_parameter(name, (torch::randn(shape, generator) * 0.3).requires_grad_(),
+                              /*is_buffer=*/false);
   };
   parameter("w1", {hidden, inputs});
   parameter("b1", {hidden});

@@ -50,7 +50,10 @@ std::string firstNonFiniteLayer(const Model& model, const at::Tensor& inputs, Mo
   model.logits(inputs, mode, points, taps);
   for (size_t i = 0; i < layers.size(); ++i) {
     for (const at::Tensor& output : taps[i]) {
-      if (!output.isfinite().all().item<bool>()) return layers[i].path;
+      // A weight of the root module has no other name than its own.
+      if (!output.isfinite().all().item<bool>()) {
+        return layers[i].path.empty() ? layers[i].weightPath : layers[i].path;
+      }
     }
   }
   return {};

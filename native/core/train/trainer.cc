@@ -90,7 +90,7 @@ class Trainer {
       job_.finishUnits(options_.units);
       return;
     }
-    for (; position_.phase < phases_.size(); position_ = {position_.phase + 1, 0, 0})
+    for (; position_.phase < phases_.size(); position_ = {position_.phase + 1, 0, 0, false})
       runPhase(phases_[position_.phase]);
     entry_.finished = true;
     entry_.state = job_.writesCheckpoints() ? pack(/*copy=*/true) : StateArchive{};
@@ -104,12 +104,13 @@ class Trainer {
     size_t phase = 0;
     int64_t step = 0;
     int64_t epochsClosed = 0;
+    bool begun = false;  // a phase may be stopped between its begin and its first step
   };
 
   void runPhase(const ErasedPhase& phase) {
     openStreams(phase);
-    const bool fresh = position_.step == 0 && position_.epochsClosed == 0;
-    if (fresh && phase.begin) phase.begin();
+    if (!position_.begun && phase.begin) phase.begin();
+    position_.begun = true;
     keepGoodState();
     windowStart_ = std::chrono::steady_clock::now();
     while (position_.step < steps_ || position_.epochsClosed < phase.epochs) {
@@ -223,6 +224,7 @@ class Trainer {
         {"phase", static_cast<int64_t>(position_.phase)},
         {"step", position_.step},
         {"epochsClosed", position_.epochsClosed},
+        {"begun", position_.begun},
     };
     archive.scalars = std::move(scalars);
     for (auto& [name, generator] : generators_) {
@@ -251,7 +253,7 @@ class Trainer {
     }
     state_.restore(inner);
     position_ = {static_cast<size_t>(archive.scalars.at("phase").asInt()), archive.scalars.at("step").asInt(),
-                 archive.scalars.at("epochsClosed").asInt()};
+                 archive.scalars.at("epochsClosed").asInt(), archive.scalars.at("begun").asBool()};
   }
 
   at::Generator& generator(const std::string& name) {
