@@ -15,12 +15,15 @@ from torch.nn.utils import prune
 
 STEPS = 6
 SAMPLES = 48
+# With Adam's usual 1e-8 a first step is lr * sign(gradient): rounding of a gradient near zero decides it, and
+# no two programs agree. With 1e-3 the step depends on the gradient smoothly.
+EPSILON = 1e-3
 OPTIMIZERS = {
     "sgd": lambda parameters: torch.optim.SGD(
         parameters, lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4
     ),
-    "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01, weight_decay=1e-3),
-    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=0.01, weight_decay=1e-2),
+    "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01, weight_decay=1e-3, eps=EPSILON),
+    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=0.01, weight_decay=1e-2, eps=EPSILON),
 }
 
 
