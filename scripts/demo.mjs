@@ -19,7 +19,7 @@ await main(async () => {
   const { Domain, Model, evaluate, prune, train } = await import('../dist/lib/index.js');
   const { makeSamples } = await import('../dist/lib/data/index.js');
   const { renderTable, saveReport } = await import('../dist/lib/report/index.js');
-  const { progressBar } = await import('../dist/lib/cli/progress.js');
+  const { makeDisplay } = await import('../dist/lib/cli/terminal.js');
   const out = inRoot('demo');
   fs.mkdirSync(out, { recursive: true });
   const start = performance.now();
@@ -31,7 +31,7 @@ await main(async () => {
   const [mnist] = domains;
 
   say('A convolutional network learns handwritten digits (mnist)');
-  const fresh = await Model.create('convnet', { classes: 10, widths: [16, 32, 64], seed: kSeed });
+  const fresh = await Model.create('convnet', { classes: 10, widths: [8, 16, 32], seed: kSeed });
   const dense = await watch(train.supervised(fresh, { domain: mnist, seed: kSeed, ...kTraining }));
 
   const pruned = [];
@@ -61,7 +61,7 @@ await main(async () => {
   console.log(whatNext((performance.now() - start) / 1000));
 
   async function watch(run) {
-    const bar = progressBar(process.stderr);
+    const bar = makeDisplay(false);
     try {
       for await (const progress of run) bar.update(progress);
       return await run;
@@ -81,7 +81,7 @@ Done in ${seconds.toFixed(0)} s. Open demo/report.html in a browser.
 
 Next:
   npx espalier inspect demo/pruned-98.pt
-  npx espalier evaluate demo/dense.pt demo/pruned-98.pt --domain mnist --domain mnist-m --report demo/two.html
+  npx espalier evaluate demo/dense.pt demo/pruned-98.pt --domains mnist,mnist-m --report demo/two.html
   npx espalier prune magnitude demo/dense.pt --sparsity 0.95 --scope layer --domain mnist --fine-tune.epochs 1 --out demo/layer-95.pt
   python3 -c "import torch; print(torch.jit.load('demo/pruned-98.pt').eval())"
 `;
