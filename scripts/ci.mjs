@@ -11,7 +11,6 @@ const stages = [
   { title: 'lint', args: ['lint.mjs'] },
   { title: 'tests', args: ['test.mjs'] },
   { title: 'packed tarball', args: ['pack.mjs'] },
-  { title: 'C++ tests with sanitizers', args: ['test.mjs', '--sanitize'] },
 ];
 
 const kStageMs = 25 * 60_000;
