@@ -27,18 +27,17 @@ MaskList maskList(const Tensors& masks) {
 }
 
 void maskedSgd(const Tensors& weights, const Tensors& gradients, const Tensors& momenta,
-               const MaskList& masks, const SgdOptions& options, const Flag& skip) {
+               const MaskList& masks, const Tensors& effective, const SgdOptions& options, const Flag& skip) {
   static const auto op = find<decltype(MaskedStepOperators<cpu::Driver>::maskedSgd)>("espalier::masked_sgd_");
-  op.call(weights, gradients, momenta, masks, {}, {}, options.learningRate, options.momentum,
+  op.call(weights, gradients, momenta, masks, {}, effective, options.learningRate, options.momentum,
           options.weightDecay, options.nesterov, 0, skip);
 }
 
 void maskedAdam(const Tensors& weights, const Tensors& gradients, const Tensors& firstMoments,
-                const Tensors& secondMoments, const Tensors& steps, const MaskList& masks,
-                const AdamOptions& options, const Flag& skip) {
+                const Tensors& secondMoments, const Tensors& steps, const MaskList& masks, const Tensors& effective, const AdamOptions& options, const Flag& skip) {
   static const auto op =
       find<decltype(MaskedStepOperators<cpu::Driver>::maskedAdam)>("espalier::masked_adam_");
-  op.call(weights, gradients, firstMoments, secondMoments, steps, masks, {}, {}, options.learningRate,
+  op.call(weights, gradients, firstMoments, secondMoments, steps, masks, {}, effective, options.learningRate,
           options.beta1, options.beta2, options.epsilon, options.weightDecay, options.decoupled, 0, skip);
 }
 

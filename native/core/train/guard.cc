@@ -1,11 +1,23 @@
 #include "core/train/guard.h"
 
-#include <limits>
-
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "kernels/ops.h"
+
 namespace espalier {
+
+namespace {
+// By type, as the kernel takes them; what is not side by side in memory is copied.
+kernels::Tensors dense(const std::vector<at::Tensor>& gradients, at::ScalarType type) {
+  kernels::Tensors chosen;
+  for (const at::Tensor& gradient : gradients) {
+    if (gradient.scalar_type() != type) continue;
+    chosen.push_back(gradient.is_non_overlapping_and_dense() ? gradient : gradient.contiguous());
+  }
+  return chosen;
+}
+}  // namespace
 
 DivergenceGuard::DivergenceGuard(c10::Device device) {
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
@@ -18,13 +30,9 @@ void DivergenceGuard::watch(const at::Tensor& loss, const std::vector<at::Tensor
                             bool gradientsMayOverflow) {
   const torch::NoGradGuard noGrad;
   bad_ = at::maximum(bad_, loss.detach().isfinite().logical_not().to(at::kFloat).reshape({1}));
-  if (!gradients.empty()) {
-    // The largest magnitude carries every NaN and infinity, and cannot overflow on the way.
-    const at::Tensor largest =
-        torch::stack(at::_foreach_norm(gradients, std::numeric_limits<double>::infinity()));
-    const at::Tensor bad = largest.isfinite().all().logical_not().to(at::kFloat).reshape({1});
-    at::Tensor& flag = gradientsMayOverflow ? overflowed_ : bad_;
-    flag = at::maximum(flag, bad);
+  const at::Tensor& flag = gradientsMayOverflow ? overflowed_ : bad_;
+  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}) {
+    kernels::raiseIfNotFinite(flag, dense(gradients, type));
   }
   skip_ = at::maximum(bad_, overflowed_);
 }

@@ -1,12 +1,14 @@
 #include "core/train/optimizer.h"
 
 #include <cmath>
+#include <map>
 #include <numbers>
 
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include "core/error.h"
+#include "kernels/ops.h"
 
 namespace espalier {
 
@@ -32,74 +34,98 @@ double Schedule::at(int64_t step, int64_t steps) const {
   return 1;
 }
 
-Optimizer::Optimizer(OptimizerOptions options, std::vector<at::Tensor> parameters,
-                     std::vector<at::Tensor> masks)
-    : options_(options), parameters_(std::move(parameters)), masks_(std::move(masks)) {
-  masks_.resize(parameters_.size());
-  const bool adam = options_.kind != OptimizerKind::kSgd;
-  if (options_.nesterov && options_.momentum == 0) options_.nesterov = false;
-  if (!adam && options_.momentum == 0) return;
-  for (const at::Tensor& parameter : parameters_) {
-    first_.push_back(torch::zeros_like(parameter.detach()));
-    if (!adam) continue;
-    second_.push_back(torch::zeros_like(parameter.detach()));
-    steps_.push_back(torch::zeros({}, parameter.options().dtype(torch::kFloat32).requires_grad(false)));
-  }
+namespace {
+
+bool isHalf(const at::Tensor& parameter) {
+  return parameter.scalar_type() == at::kHalf || parameter.scalar_type() == at::kBFloat16;
 }
 
-namespace {
 void clip(const std::vector<at::Tensor>& gradients, double limit) {
   const at::Tensor norm = torch::stack(at::_foreach_norm(gradients, 2)).norm();
   // As torch.nn.utils.clip_grad_norm_: never scales up.
   const at::Tensor scale = (limit / (norm + 1e-6)).clamp_max(1.0);
   for (const at::Tensor& gradient : gradients) gradient.mul_(scale);
 }
+
 }  // namespace
+
+// Parameters of one type: what one call of a kernel takes.
+struct Optimizer::Group {
+  kernels::Tensors weights;
+  kernels::Tensors gradients;
+  kernels::Tensors first;
+  kernels::Tensors second;
+  kernels::Tensors steps;
+  kernels::Tensors masks;
+  kernels::Tensors effective;  // of half precision only
+};
+
+Optimizer::Optimizer(OptimizerOptions options, std::vector<at::Tensor> parameters,
+                     std::vector<at::Tensor> masks)
+    : options_(options), parameters_(std::move(parameters)), masks_(std::move(masks)) {
+  masks_.resize(parameters_.size());
+  const bool adam = options_.kind != OptimizerKind::kSgd;
+  if (options_.nesterov && options_.momentum == 0) options_.nesterov = false;
+  for (const at::Tensor& parameter : parameters_) {
+    const at::Tensor master = isHalf(parameter) ? parameter.detach().to(at::kFloat) : parameter.detach();
+    if (isHalf(parameter)) masters_.push_back(master);
+    if (adam || options_.momentum != 0) first_.push_back(torch::zeros_like(master));
+    if (!adam) continue;
+    second_.push_back(torch::zeros_like(master));
+    steps_.push_back(torch::zeros({}, master.options().dtype(at::kFloat)));
+  }
+}
 
 void Optimizer::step(double learningRate, const at::Tensor& skip) {
   const torch::NoGradGuard noGrad;
-  std::vector<at::Tensor> used;
+  std::map<at::ScalarType, Group> groups;
   std::vector<at::Tensor> gradients;
-  std::vector<at::Tensor> first;
-  std::vector<at::Tensor> second;
-  std::vector<at::Tensor> steps;
+  size_t halves = 0;
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    at::Tensor gradient = parameters_[i].grad();
+    const at::Tensor& parameter = parameters_[i];
+    const at::Tensor weight = isHalf(parameter) ? masters_[halves++] : parameter.detach();
+    at::Tensor gradient = parameter.grad();
     if (!gradient.defined()) continue;
-    // The fused kernels walk the storages side by side.
-    if (gradient.strides() != parameters_[i].strides()) {
-      gradient = torch::empty_like(parameters_[i].detach()).copy_(gradient);
-    }
-    if (masks_[i].defined()) gradient.mul_(masks_[i]);
-    used.push_back(parameters_[i]);
-    gradients.push_back(gradient);
-    if (!first_.empty()) first.push_back(first_[i]);
-    if (!second_.empty()) {
-      second.push_back(second_[i]);
-      steps.push_back(steps_[i]);
-    }
+    // The kernels walk the storages side by side.
+    if (gradient.strides() != weight.strides()) gradient = torch::empty_like(parameter.detach()).copy_(gradient);
     parameters_[i].mutable_grad() = at::Tensor();
-  }
-  if (used.empty()) return;
-  if (options_.clipNorm) clip(gradients, *options_.clipNorm);
-  if (options_.kind == OptimizerKind::kSgd) {
-    // A zero buffer makes the general step equal to torch's first step (dampening is 0).
-    at::_fused_sgd_(used, gradients, first, options_.weightDecay, options_.momentum, learningRate,
-                    /*dampening=*/0.0, options_.nesterov, /*maximize=*/false, /*is_first_step=*/false, {},
-                    skip);
-  } else {
-    at::_foreach_add_(steps, (1 - skip).reshape({}));
-    if (options_.kind == OptimizerKind::kAdam) {
-      at::_fused_adam_(used, gradients, first, second, {}, steps, learningRate, options_.beta1,
-                       options_.beta2, options_.weightDecay, options_.epsilon, /*amsgrad=*/false,
-                       /*maximize=*/false, {}, skip);
-    } else {
-      at::_fused_adamw_(used, gradients, first, second, {}, steps, learningRate, options_.beta1,
-                        options_.beta2, options_.weightDecay, options_.epsilon, /*amsgrad=*/false,
-                        /*maximize=*/false, {}, skip);
+    at::Tensor mask = masks_[i];
+    if (mask.defined() && mask.strides() != weight.strides()) {
+      mask = torch::empty_like(weight, weight.options().dtype(at::kBool)).copy_(mask);
+      masks_[i] = mask;
     }
+    // The norm that is clipped is that of what is trained.
+    if (options_.clipNorm && mask.defined()) gradient.masked_fill_(mask.logical_not(), 0);
+    Group& group = groups[parameter.scalar_type()];
+    group.weights.push_back(weight);
+    group.gradients.push_back(gradient);
+    group.masks.push_back(mask);
+    if (isHalf(parameter)) group.effective.push_back(parameter.detach());
+    if (!first_.empty()) group.first.push_back(first_[i]);
+    if (!second_.empty()) {
+      group.second.push_back(second_[i]);
+      group.steps.push_back(steps_[i]);
+    }
+    gradients.push_back(gradient);
   }
+  if (gradients.empty()) return;
+  if (options_.clipNorm) clip(gradients, *options_.clipNorm);
+  for (const auto& [type, group] : groups) update(group, learningRate, skip);
   ++updates_;
+}
+
+void Optimizer::update(const Group& group, double learningRate, const at::Tensor& skip) const {
+  const kernels::MaskList masks = kernels::maskList(group.masks);
+  if (options_.kind == OptimizerKind::kSgd) {
+    kernels::maskedSgd(group.weights, group.gradients, group.first, masks, group.effective,
+                       {learningRate, options_.momentum, options_.weightDecay, options_.nesterov}, skip);
+    return;
+  }
+  kernels::maskedAdam(group.weights, group.gradients, group.first, group.second, group.steps, masks,
+                      group.effective,
+                      {learningRate, options_.beta1, options_.beta2, options_.epsilon, options_.weightDecay,
+                       options_.kind == OptimizerKind::kAdamW},
+                      skip);
 }
 
 }  // namespace espalier

@@ -68,13 +68,14 @@ struct OptimizerOptions {
   }
 };
 
-// SGD with momentum and Nesterov, Adam and AdamW over torch's fused kernels (torch.optim's update rules).
-// The moments are part of a state; the parameters are not: they belong to the model that is.
+// SGD with momentum and Nesterov, Adam and AdamW (torch.optim's update rules) in one pass over memory, masks
+// included. A parameter in half precision is trained through a float32 master. Masters and moments are part of a
+// state; the parameters are not: they belong to the model that is.
 class Optimizer {
  public:
   Optimizer() = default;
-  // `masks[i]`, where defined, holds weight i at zero where it is false: its gradient, hence its moments and
-  // updates, are zero there. The weights must already obey it.
+  // `masks[i]`, where defined, holds weight i and its moments at exactly zero where it is false, whatever its
+  // gradient is.
   Optimizer(OptimizerOptions options, std::vector<at::Tensor> parameters, std::vector<at::Tensor> masks = {});
 
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
@@ -85,6 +86,7 @@ class Optimizer {
 
   template <class V>
   void fields(V&& visit) {
+    visit("masters", masters_);
     visit("first", first_);
     visit("second", second_);
     visit("steps", steps_);
@@ -92,12 +94,16 @@ class Optimizer {
   }
 
  private:
+  struct Group;
+  void update(const Group& group, double learningRate, const at::Tensor& skip) const;
+
   OptimizerOptions options_;
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> masks_;
-  std::vector<at::Tensor> first_;   // momentum, or first moments
-  std::vector<at::Tensor> second_;  // second moments
-  std::vector<at::Tensor> steps_;   // of Adam, on the device: a skipped step does not count
+  std::vector<at::Tensor> masters_;  // as many as half-precision parameters, in their order
+  std::vector<at::Tensor> first_;    // momentum, or first moments
+  std::vector<at::Tensor> second_;   // second moments
+  std::vector<at::Tensor> steps_;    // of Adam, on the device: a skipped step does not count
   int64_t updates_ = 0;
 };
 
