@@ -121,6 +121,13 @@ std::shared_ptr<Mask> Mask::load(const std::string& path) {
   return fromBytes(readFile(path, std::numeric_limits<uint64_t>::max()), path);
 }
 
+void prune(Model& model, const Mask& mask) {
+  mask.apply(model);
+  Value paths = Value::List{};
+  for (const Mask::Entry& entry : mask.entries()) paths.push(entry.path);
+  model.mutableManifest().set("sparsity", weightSparsity(model)).set("pruned", std::move(paths));
+}
+
 double weightSparsity(const Model& model) {
   int64_t zeros = 0;
   int64_t all = 0;

@@ -50,6 +50,10 @@ class Mask : public Handle {
   std::vector<Entry> entries_;
 };
 
+// Applies the mask, and writes into the manifest which weights it cut and how sparse the model is: what later
+// training with keepZeros holds.
+void prune(Model& model, const Mask& mask);
+
 // The fraction of zeros in the prunable weights of a model, exact, each tied weight once.
 double weightSparsity(const Model& model);
 
