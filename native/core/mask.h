@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -47,6 +48,9 @@ class Mask : public Handle {
   void save(const std::string& path) const;
 
  private:
+  // The bytes of the mask's file, piece by piece.
+  void writeTo(const std::function<void(std::string_view)>& sink) const;
+
   std::vector<Entry> entries_;
 };
 
