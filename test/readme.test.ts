@@ -47,12 +47,4 @@ test('the option tables of the docs are up to date', async () => {
   assert.equal(result.code, 0, result.stdout + result.stderr);
 });
 
-test('versions agree: package.json and the native code', () => {
-  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  const header = fs.readFileSync(path.join(root, 'native/core/version.h'), 'utf8');
-  assert.ok(header.includes(`"${version}"`));
-});
-
 test.run();

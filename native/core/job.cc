@@ -14,13 +14,6 @@ constexpr double kCheckpointSeconds = 60;
 double secondsSince(std::chrono::steady_clock::time_point then) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
 }
-
-const Method& findMethod(const MethodTable& methods, const std::string& name) {
-  for (const Method& method : methods) {
-    if (method.name == name) return method;
-  }
-  fail(ErrorCode::kInternal, "expected a registered method, found none named ", name);
-}
 }  // namespace
 
 // Lists and literals may stand in a handle's place.
@@ -89,7 +82,7 @@ MethodResult Job::run(const std::string& method, const Value& inputs, const Valu
     // 53 bits: a seed that a caller can give, so that a sub-run can be repeated by itself.
     Job child(context_, *entry.child, method, mixSeed(mixSeed(seed_, method), ordinal) >> 11,
               begin_ + span_ * doneUnits_ / plannedUnits_, span_ * units / plannedUnits_);
-    MethodResult result = runMethod(context_.methods, method, inputs, options, child);
+    MethodResult result = runMethod(findMethod(context_.methods, method), inputs, options, child);
     entry.finished = true;
     entry.child.reset();
     entry.outputs = std::move(result.outputs);
@@ -136,9 +129,7 @@ std::string Job::checkpointPath() const {
   return context_.request.run.checkpoint ? context_.request.run.checkpoint->path : std::string();
 }
 
-MethodResult runMethod(const MethodTable& methods, const std::string& name, const Value& inputs,
-                       const Value& options, Job& job) {
-  const Method& method = findMethod(methods, name);
+MethodResult runMethod(const Method& method, const Value& inputs, const Value& options, Job& job) {
   const Value resolved = method.resolveOptions(options);
   MethodResult result = method.run(inputs, options, job);
   for (const Value::Entry& output : result.outputs.asMap()) {
@@ -147,7 +138,7 @@ MethodResult runMethod(const MethodTable& methods, const std::string& name, cons
     if (!model) continue;
     const Value* earlier = model->manifest().find("methods");
     Value methodsSoFar = earlier != nullptr ? *earlier : Value(Value::List{});
-    methodsSoFar.push(Value::Map{{"method", name},
+    methodsSoFar.push(Value::Map{{"method", method.name},
                                  {"options", resolved},
                                  {"seed", static_cast<int64_t>(job.seed())},
                                  {"inputs", describeInputs(inputs)}});

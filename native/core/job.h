@@ -83,7 +83,6 @@ class Job {
 Value describeInputs(const Value& inputs);
 
 // Runs `method` in `job`, and enters it in the manifest of the model that it returns.
-MethodResult runMethod(const MethodTable& methods, const std::string& method, const Value& inputs,
-                       const Value& options, Job& job);
+MethodResult runMethod(const Method& method, const Value& inputs, const Value& options, Job& job);
 
 }  // namespace espalier

@@ -5,9 +5,9 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "core/checkpoint/safetensors.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/safetensors.h"
 #include "core/sha256.h"
 
 namespace espalier {
@@ -35,8 +35,9 @@ const ParameterInfo& findWeight(const Model& model, const Mask::Entry& entry) {
 Mask::Mask(std::vector<Entry> entries) : entries_(std::move(entries)) {}
 
 Value Mask::describe() const {
-  const std::string bytes = saveBytes();
-  return Value::Map{{"digest", sha256(bytes)}, {"weights", weights()}, {"kept", kept()}};
+  Sha256 hash;
+  writeTo([&](std::string_view piece) { hash.update(piece); });
+  return Value::Map{{"digest", hash.hex()}, {"weights", weights()}, {"kept", kept()}};
 }
 
 std::shared_ptr<Mask> Mask::ofNonZeros(const Model& model) {
@@ -91,10 +92,16 @@ std::vector<at::Tensor> Mask::parallelTo(const Model& model) const {
   return masks;
 }
 
-std::string Mask::saveBytes() const {
+void Mask::writeTo(const std::function<void(std::string_view)>& sink) const {
   NamedTensors tensors;
   for (const Entry& entry : entries_) tensors.emplace_back(entry.path, entry.kept);
-  return writeSafetensors(tensors, Value::Map{{"format", kFormat}});
+  writeSafetensors(tensors, Value::Map{{"format", kFormat}}, sink);
+}
+
+std::string Mask::saveBytes() const {
+  std::string bytes;
+  writeTo([&](std::string_view piece) { bytes += piece; });
+  return bytes;
 }
 
 void Mask::save(const std::string& path) const { writeFileAtomically(path, saveBytes()); }
@@ -119,6 +126,13 @@ std::shared_ptr<Mask> Mask::fromBytes(std::string_view bytes, std::string_view w
 
 std::shared_ptr<Mask> Mask::load(const std::string& path) {
   return fromBytes(readFile(path, std::numeric_limits<uint64_t>::max()), path);
+}
+
+void prune(Model& model, const Mask& mask) {
+  mask.apply(model);
+  Value paths = Value::List{};
+  for (const Mask::Entry& entry : mask.entries()) paths.push(entry.path);
+  model.mutableManifest().set("sparsity", weightSparsity(model)).set("pruned", std::move(paths));
 }
 
 double weightSparsity(const Model& model) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -47,8 +48,15 @@ class Mask : public Handle {
   void save(const std::string& path) const;
 
  private:
+  // The bytes of the mask's file, piece by piece.
+  void writeTo(const std::function<void(std::string_view)>& sink) const;
+
   std::vector<Entry> entries_;
 };
+
+// Applies the mask, and writes into the manifest which weights it cut and how sparse the model is: what later
+// training with keepZeros holds.
+void prune(Model& model, const Mask& mask);
 
 // The fraction of zeros in the prunable weights of a model, exact, each tied weight once.
 double weightSparsity(const Model& model);

@@ -31,6 +31,9 @@ struct Method {
 
 using MethodTable = std::vector<Method>;
 
+// ERR_INVALID_ARG_TYPE where no method has that name.
+const Method& findMethod(const MethodTable& methods, const std::string& name);
+
 // Erases the types of `Output run(const Inputs&, const Options&, Report&, Job&)`, four structs with fields().
 template <class Inputs, class Options, class Report, class Output>
 Method method(std::string name, Output (*run)(const Inputs&, const Options&, Report&, Job&)) {

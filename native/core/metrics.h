@@ -74,8 +74,14 @@ struct EvaluationOptions {
   LiteralOr<"auto", int64_t> batchSize;  // 'auto': by the device
   // Whether a frozen copy may be used; its logits are checked against the plain ones on the first batch.
   bool optimise = true;
+  // Set by the method that evaluates, no options of its caller.
   double units = 1;  // of the job's planned work
   std::string phase = "evaluate";
+  template <class V>
+  void fields(V&& visit) {
+    visit("batchSize", batchSize, {.min = 1, .max = 1048576});
+    visit("optimise", optimise);
+  }
 };
 
 // Refuses data that the model cannot classify: ERR_DATA_INVALID when it has more classes than the model has

@@ -68,13 +68,6 @@ std::unique_ptr<CheckpointNode> resumeFrom(RunContext& context, const std::strin
   return std::move(checkpoint.root);
 }
 
-const Method& findRequested(const MethodTable& methods, const std::string& name) {
-  for (const Method& method : methods) {
-    if (method.name == name) return method;
-  }
-  fail(ErrorCode::kInvalidArgType, "expected the name of a method, received '", name, "'");
-}
-
 }  // namespace
 
 c10::Device parseDevice(const std::string& name) {
@@ -101,7 +94,8 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
   const std::string startedAt = timestamp();
   const int64_t cores = std::max(1U, std::thread::hardware_concurrency());
   at::set_num_threads(static_cast<int>(request.run.threads.value_or(cores)));
-  const Value options = findRequested(methods, request.method).resolveOptions(request.options);
+  const Method& method = findMethod(methods, request.method);
+  const Value options = method.resolveOptions(request.options);
 
   RunContext context{methods, request, control, parseDevice(request.run.device), {}, {}, nullptr};
   if (control.cancelled()) throw Cancelled();
@@ -112,7 +106,7 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
       request.run.resume ? resumeFrom(context, *request.run.resume) : std::make_unique<CheckpointNode>();
 
   Job job(context, *context.root, request.method, static_cast<uint64_t>(request.run.seed), 0, 1);
-  MethodResult result = runMethod(methods, request.method, request.inputs, request.options, job);
+  MethodResult result = runMethod(method, request.inputs, request.options, job);
   // Whatever the method planned, the last word is that all of it is done.
   job.progress("done", 1, 1, HUGE_VAL, 0, Value::Map{}, /*now=*/true);
 

@@ -4,7 +4,7 @@
 
 namespace espalier {
 
-// That of package.json; a test compares them.
-inline constexpr std::string_view kVersion = "0.1.0";
+// That of package.json, which the build reads.
+inline constexpr std::string_view kVersion = ESPALIER_VERSION;
 
 }  // namespace espalier

@@ -1,5 +1,8 @@
 import * as assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { Domain, evaluate, isEspalierError, train } from '../../lib/index.js';
+import { root } from '../support/paths.js';
 import { test } from '../support/test.js';
 import { brightness, smallNet } from './support.js';
 
@@ -31,6 +34,12 @@ test('the frozen copy and the plain graph give the same figures', async () => {
   assert.equal(plain.optimised, false);
   assert.deepEqual(fast.confusion, plain.confusion);
   assert.ok(Math.abs(fast.loss - plain.loss) < 1e-5);
+});
+
+test('a report names the version that package.json has', async () => {
+  const { report } = await evaluate.accuracy(await smallNet(), { domain: await brightness() });
+  const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+  assert.equal(report.versions.espalier, version);
 });
 
 test('figures add up: confusion, per class, interval', async () => {

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "core/inputs.h"
 #include "core/job.h"
 #include "core/mask.h"
 #include "core/metrics.h"
@@ -35,16 +36,6 @@ std::shared_ptr<Model> makePerceptron(int64_t inputs, int64_t hidden, int64_t ou
 
 namespace {
 
-struct DomainInput {
-  std::shared_ptr<Model> model;
-  std::shared_ptr<Domain> domain;
-  template <class V>
-  void fields(V&& visit) {
-    visit("model", model);
-    visit("domain", domain);
-  }
-};
-
 struct ModelOutput {
   std::shared_ptr<Model> model;
   template <class V>
@@ -71,7 +62,7 @@ OptimizerOptions adam() {
   return options;
 }
 
-TrainingStream stream(const DomainInput& inputs) {
+TrainingStream stream(const ModelOnDomain& inputs) {
   StreamOptions options;
   options.batchSize = 10;
   return {inputs.domain->fit("toy"), options};
@@ -135,7 +126,7 @@ void gradualEpoch(GradualState& state, int64_t epoch, Job& job) {
   }
 }
 
-ModelOutput runGradual(const DomainInput& inputs, const NoOptions&, CurveReport& report, Job& job) {
+ModelOutput runGradual(const ModelOnDomain& inputs, const NoOptions&, CurveReport& report, Job& job) {
   GradualState state;
   state.select = inputs.domain->select("toy");
   state.model = inputs.model->clone();
@@ -215,7 +206,7 @@ void admmEpoch(AdmmState& state, int64_t, Job&) {
   }
 }
 
-ModelOutput runAdmm(const DomainInput& inputs, const NoOptions&, CurveReport& report, Job& job) {
+ModelOutput runAdmm(const ModelOnDomain& inputs, const NoOptions&, CurveReport& report, Job& job) {
   AdmmState state;
   state.model = inputs.model->clone();
   state.critic = makePerceptron(16, 6, 3, job.seed() + 1);
@@ -272,7 +263,7 @@ void adversarialStep(AdversarialState& state, const Batches& batches, StepContex
   context.optimise(state.generatorOptimizer, 0.01);
 }
 
-ModelOutput runAdversarial(const DomainInput& inputs, const NoOptions&, CurveReport&, Job& job) {
+ModelOutput runAdversarial(const ModelOnDomain& inputs, const NoOptions&, CurveReport&, Job& job) {
   AdversarialState state;
   state.generator = makePerceptron(8, 6, 16, job.seed());
   state.discriminator = makePerceptron(16, 6, 1, job.seed() + 1);
@@ -291,7 +282,7 @@ ModelOutput runAdversarial(const DomainInput& inputs, const NoOptions&, CurveRep
 
 // --- sub-runs
 
-ModelOutput runParent(const DomainInput& inputs, const NoOptions&, CurveReport& report, Job& job) {
+ModelOutput runParent(const ModelOnDomain& inputs, const NoOptions&, CurveReport& report, Job& job) {
   job.plan(2);
   report.curve.push_back(job.memo("constant", [] { return Value(0.25); }).asDouble());
   Value given = Value::Map{{"model", HandlePtr(inputs.model)}, {"domain", HandlePtr(inputs.domain)}};

@@ -5,9 +5,9 @@
 #include <limits>
 #include <map>
 
-#include "core/checkpoint/safetensors.h"
 #include "core/file.h"
 #include "core/mask.h"
+#include "core/safetensors.h"
 #include "core/sha256.h"
 
 namespace espalier {

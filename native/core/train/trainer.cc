@@ -3,11 +3,11 @@
 #include <mutex>
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/autocast_mode.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include "core/random.h"
+#include "core/train/diagnosis.h"
 #include "core/train/guard.h"
 
 namespace espalier {
@@ -17,46 +17,11 @@ namespace {
 constexpr std::string_view kGeneratorPrefix = "~generator/";
 constexpr const char* kScaleName = "~scale";
 constexpr const char* kGrowthName = "~growth";
-constexpr size_t kMaxNamedSamples = 16;
 
 // Dropout draws from the process's default generator: runs whose networks do so take turns, a step each.
 std::mutex& randomnessMutex() {
   static auto* mutex = new std::mutex;
   return *mutex;
-}
-
-class AutocastScope {
- public:
-  AutocastScope(c10::DeviceType device, Precision precision)
-      : device_(device), on_(precision != Precision::kFloat32) {
-    if (!on_) return;
-    before_ = at::autocast::is_autocast_enabled(device_);
-    typeBefore_ = at::autocast::get_autocast_dtype(device_);
-    at::autocast::set_autocast_enabled(device_, true);
-    at::autocast::set_autocast_dtype(device_, precision == Precision::kBfloat16 ? at::kBFloat16 : at::kHalf);
-    at::autocast::increment_nesting();
-  }
-  ~AutocastScope() {
-    if (!on_) return;
-    // The cache holds casts of weights that the optimiser is about to change in place.
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_dtype(device_, typeBefore_);
-    at::autocast::set_autocast_enabled(device_, before_);
-  }
-  AutocastScope(const AutocastScope&) = delete;
-  AutocastScope& operator=(const AutocastScope&) = delete;
-
- private:
-  c10::DeviceType device_;
-  bool on_;
-  bool before_ = false;
-  at::ScalarType typeBefore_ = at::kFloat;
-};
-
-std::vector<int64_t> nonFiniteRows(const at::Tensor& values) {
-  const at::Tensor bad = values.detach().reshape({values.size(0), -1}).isfinite().all(1).logical_not();
-  const at::Tensor rows = bad.nonzero().reshape({-1}).cpu();
-  return {rows.const_data_ptr<int64_t>(), rows.const_data_ptr<int64_t>() + rows.numel()};
 }
 
 }  // namespace
@@ -114,14 +79,15 @@ class Trainer {
     keepGoodState();
     windowStart_ = std::chrono::steady_clock::now();
     while (position_.step < steps_ || position_.epochsClosed < phase.epochs) {
-      if (position_.step == (position_.epochsClosed + 1) * stepsPerEpoch_) {
+      if (epochEnds()) {
         closeEpoch(phase);
         continue;
       }
       stopIfCancelled();
       doStep(phase);
       ++position_.step;
-      if (position_.step % options_.guardEvery == 0) {
+      // The end of an epoch does both for itself.
+      if (position_.step % options_.guardEvery == 0 && !epochEnds()) {
         checkGuard(phase);
         keepGoodState();
       }
@@ -132,6 +98,8 @@ class Trainer {
       }
     }
   }
+
+  bool epochEnds() const { return position_.step == (position_.epochsClosed + 1) * stepsPerEpoch_; }
 
   void openStreams(const ErasedPhase& phase) {
     streams_.clear();
@@ -164,10 +132,11 @@ class Trainer {
     std::unique_lock<std::mutex> turn;
     if (random_) turn = std::unique_lock(randomnessMutex());
     seedDefaultGenerator(phase);
-    batches_ = batchesAt(position_.step);
-    if (!batches_.empty()) windowSamples_ += batches_[0].labels.size(0);
+    const Batches batches = batchesAt(position_.step);
+    if (diagnosis_) diagnosis_->beginStep(batches);
+    if (!batches.empty()) windowSamples_ += batches[0].labels.size(0);
     StepContext context(*this);
-    phase.step(batches_, context);
+    phase.step(batches, context);
     if (scale_.defined()) at::_amp_update_scale_(scale_, growth_, guard_.overflowed(), 2.0, 0.5, 2000);
     guard_.nextStep();
   }
@@ -194,7 +163,7 @@ class Trainer {
       }
     }
     ++position_.epochsClosed;
-    keepGoodState();
+    if (position_.step < steps_) keepGoodState();
   }
 
   void stopIfCancelled() {
@@ -268,116 +237,40 @@ class Trainer {
 
   // --- the divergence guard
 
-  void keepGoodState() {
-    if (!replaying_) lastGood_ = pack(/*copy=*/true);
-  }
+  void keepGoodState() { lastGood_ = pack(/*copy=*/true); }
 
   void checkGuard(const ErasedPhase& phase) {
-    if (replaying_ || !guard_.raised()) return;
-    diverged(phase, position_.step);
+    if (guard_.raised()) diverged(phase);
   }
 
-  // Replays from the last good state with checks on, to name step, layer and samples; leaves the state as it
-  // was before the first bad step.
-  [[noreturn]] void diverged(const ErasedPhase& phase, int64_t until) {
-    replaying_ = true;
-    const auto replay = [&](int64_t end) {
-      unpack(lastGood_);
-      guard_.reset();
-      for (; position_.step < end; ++position_.step) {
-        finding_ = {};
-        doStep(phase);
-        if (guard_.raised()) return true;
-      }
-      return false;
-    };
-    const bool reproduced = replay(until);
+  // Replays from the last good state with a diagnosis of every step, to name step, layer and samples; leaves
+  // the state as it was before the first bad step.
+  [[noreturn]] void diverged(const ErasedPhase& phase) {
+    diagnosis_.emplace(state_.models);
+    const bool reproduced = replayUntil(phase, position_.step);
     const int64_t bad = position_.step;
-    const DivergenceFinding finding = finding_;
-    if (reproduced) replay(bad);
+    const Diagnosis diagnosis = *std::exchange(diagnosis_, std::nullopt);
+    if (reproduced) replayUntil(phase, bad);
     guard_.reset();
-    Value details = Value::Map{{"step", bad}};
-    std::string where = text("training diverged at step ", bad, " of phase ", phase.name);
-    if (!finding.what.empty()) {
-      where += text(": ", finding.what, " not finite");
-      if (!finding.layer.empty()) {
-        where += text(", first at layer ", finding.layer);
-        details.set("layer", finding.layer);
-      }
-    }
-    if (!finding.samples.empty()) {
-      details.set("samples", toValue(finding.samples));
-      where += text(", with samples ");
-      for (size_t i = 0; i < finding.samples.size(); ++i)
-        where += text(i == 0 ? "" : ", ", finding.samples[i]);
-    }
-    if (job_.writesCheckpoints()) {
-      saveCheckpoint();
-      details.set("checkpoint", job_.checkpointPath());
-    }
-    throw Error(ErrorCode::kDiverged,
-                where + "; lower the learning rate, clip gradients, or look at those samples",
-                std::move(details));
+    if (job_.writesCheckpoints()) saveCheckpoint();
+    throw diagnosis.error(bad, phase.name, job_.checkpointPath());
   }
 
-  void noteOutput(Model& model, const at::Tensor& inputs, Mode mode, const at::Tensor& logits) {
-    if (!finding_.what.empty()) return;
-    std::vector<int64_t> rows = nonFiniteRows(inputs.is_floating_point() ? inputs : inputs.to(at::kFloat));
-    if (!rows.empty()) {
-      finding_.what = "the input is";
-      nameSamples(inputs, rows);
-      return;
+  // Whether a step before `end` is bad; the position is then that step's.
+  bool replayUntil(const ErasedPhase& phase, int64_t end) {
+    unpack(lastGood_);
+    guard_.reset();
+    for (; position_.step < end; ++position_.step) {
+      doStep(phase);
+      if (guard_.raised()) return true;
     }
-    if (logits.detach().isfinite().all().item<bool>()) return;
-    finding_.what = "the network's output is";
-    finding_.layer = firstNonFiniteLayer(model, inputs, mode);
-    // In eval mode no sample can spoil another one's row.
-    const torch::NoGradGuard noGrad;
-    rows = nonFiniteRows(model.logits(inputs, Mode::kEval));
-    if (static_cast<int64_t>(rows.size()) < inputs.size(0)) nameSamples(inputs, rows);
-  }
-
-  void noteBackward(const at::Tensor& loss, const std::vector<at::Tensor>& parameters,
-                    const at::Tensor& perSample) {
-    if (!finding_.what.empty()) return;
-    if (!loss.detach().isfinite().all().item<bool>()) {
-      finding_.what = "the loss is";
-      if (perSample.defined() && !batches_.empty() && perSample.size(0) == batches_[0].indices.size(0)) {
-        nameSamples(batches_[0].inputs, nonFiniteRows(perSample));
-      }
-      return;
-    }
-    for (const at::Tensor& parameter : parameters) {
-      if (!parameter.grad().defined() || parameter.grad().isfinite().all().item<bool>()) continue;
-      finding_.what = "a gradient is";
-      finding_.layer = pathOf(parameter);
-      return;
-    }
-  }
-
-  std::string pathOf(const at::Tensor& parameter) const {
-    for (const auto& model : state_.models) {
-      for (const ParameterInfo& info : model->parameters()) {
-        if (info.tensor.is_same(parameter)) return info.path;
-      }
-    }
-    return {};
-  }
-
-  void nameSamples(const at::Tensor& inputs, const std::vector<int64_t>& rows) {
-    for (const Batch& batch : batches_) {
-      if (!batch.inputs.is_same(inputs)) continue;
-      for (const int64_t row : rows) {
-        if (finding_.samples.size() < kMaxNamedSamples)
-          finding_.samples.push_back(batch.indices[row].item<int64_t>());
-      }
-    }
+    return false;
   }
 
   // --- progress
 
   void showProgress(const ErasedPhase& phase, bool last) {
-    if (replaying_ || (!last && !job_.progressDue())) return;
+    if (!last && !job_.progressDue()) return;
     const auto now = std::chrono::steady_clock::now();
     const double seconds = std::chrono::duration<double>(now - windowStart_).count();
     Value metrics = Value::Map{};
@@ -419,13 +312,11 @@ class Trainer {
   std::vector<std::unique_ptr<BatchStream>> streams_;
   int64_t stepsPerEpoch_ = 0;
   int64_t steps_ = 0;
-  Batches batches_;
   std::map<std::string, at::Generator> generators_;
   at::Tensor scale_;   // float16 only
   at::Tensor growth_;  // float16 only
   StateArchive lastGood_;
-  bool replaying_ = false;
-  DivergenceFinding finding_;
+  std::optional<Diagnosis> diagnosis_;  // while a bad stretch is replayed
   std::map<std::string, LogSum> logs_;
   std::chrono::steady_clock::time_point windowStart_;
   int64_t windowSamples_ = 0;
@@ -444,7 +335,7 @@ at::Tensor StepContext::forward(Model& model, const at::Tensor& inputs, Mode mod
     logits = model.logits(inputs, mode);
   }
   if (logits.scalar_type() != at::kDouble) logits = logits.to(at::kFloat);
-  if (trainer_.replaying_) trainer_.noteOutput(model, inputs, mode, logits);
+  if (trainer_.diagnosis_) trainer_.diagnosis_->seeForward(model, inputs, mode, logits);
   return logits;
 }
 
@@ -462,7 +353,7 @@ void StepContext::backward(const at::Tensor& loss, const std::vector<at::Tensor>
     at::_foreach_mul_(gradients, trainer_.scale_.reciprocal());
   }
   trainer_.guard_.watch(loss, gradients, scaled);
-  if (trainer_.replaying_) trainer_.noteBackward(loss, parameters, perSample);
+  if (trainer_.diagnosis_) trainer_.diagnosis_->seeBackward(loss, parameters, perSample);
 }
 
 void StepContext::optimise(Optimizer& optimizer, double learningRate) {

@@ -10,6 +10,7 @@
 #include "core/data/domain.h"
 #include "core/data/stream.h"
 #include "core/job.h"
+#include "core/train/autocast.h"
 #include "core/train/optimizer.h"
 #include "core/train/state.h"
 
@@ -17,13 +18,6 @@
 // step(State&, const Batches&, StepContext&): what it needs from one step to the next is in the State. The
 // trainer owns epochs, shuffling, progress, cancellation, the divergence guard, checkpoints and resume.
 namespace espalier {
-
-enum class Precision { kFloat32, kBfloat16, kFloat16 };
-template <>
-struct EnumNames<Precision> {
-  static constexpr EnumName<Precision> kNames[] = {
-      {Precision::kFloat32, "float32"}, {Precision::kBfloat16, "bfloat16"}, {Precision::kFloat16, "float16"}};
-};
 
 // What a phase draws batches from. `report` data cannot get in here.
 class TrainingStream {

@@ -18,13 +18,11 @@ struct Inputs {
 };
 
 struct Options {
-  LiteralOr<"auto", int64_t> batchSize;
-  bool optimise = true;
+  EvaluationOptions evaluation;
   std::optional<std::vector<std::string>> labels;  // of the models, in their order
   template <class V>
   void fields(V&& visit) {
-    visit("batchSize", batchSize, {.min = 1, .max = 1048576});
-    visit("optimise", optimise);
+    evaluation.fields(visit);
     visit("labels", labels);
   }
 };
@@ -77,9 +75,7 @@ Output run(const Inputs& inputs, const Options& options, Report& report, Job& jo
     report.cells.emplace_back();
     for (const auto& domain : inputs.domains) {
       const ReportData data = domain->report("evaluate.domains");
-      EvaluationOptions evaluation;
-      evaluation.batchSize = options.batchSize;
-      evaluation.optimise = options.optimise;
+      EvaluationOptions evaluation = options.evaluation;
       evaluation.units = static_cast<double>(data->size());
       evaluation.phase = text(report.models[row], " on ", domain->name());
       report.cells.back().push_back(evaluateClassifier(*model, data, evaluation, job));

@@ -6,8 +6,9 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "core/glob.h"
 #include "core/mask.h"
+#include "core/prune/candidates.h"
+#include "core/prune/layer_figures.h"
 #include "core/prune/selection.h"
 #include "core/train/supervised_options.h"
 
@@ -78,8 +79,7 @@ struct Options {
   std::variant<StructureKind, NOfM> structure = StructureKind::kUnstructured;
   double layerFloor = 0;
   double layerCeiling = 1;
-  std::vector<std::string> include;
-  std::vector<std::string> exclude;
+  WeightPatterns patterns;
   std::optional<Gradual> gradual;
   std::optional<SupervisedOptions> fineTune;
   template <class V>
@@ -89,8 +89,7 @@ struct Options {
     visit("structure", structure);
     visit("layerFloor", layerFloor, {.min = 0, .max = 1});
     visit("layerCeiling", layerCeiling, {.min = 0, .max = 1});
-    visit("include", include);
-    visit("exclude", exclude);
+    patterns.fields(visit);
     visit("gradual", gradual);
     visit("fineTune", fineTune);
   }
@@ -100,31 +99,9 @@ struct Options {
     return kind != nullptr && *kind == StructureKind::kChannel;
   }
   const NOfM* nOfM() const { return std::get_if<NOfM>(&structure); }
-};
-
-struct LayerFigures {
-  std::string path;
-  int64_t weights = 0;
-  int64_t zeros = 0;
-  double sparsity = 0;
-  std::optional<double> threshold;  // the least magnitude kept; null where nothing is
-  template <class V>
-  void fields(V&& visit) {
-    visit("path", path);
-    visit("weights", weights);
-    visit("zeros", zeros);
-    visit("sparsity", sparsity);
-    visit("threshold", threshold);
-  }
-};
-
-struct Totals {
-  int64_t weights = 0;
-  int64_t zeros = 0;
-  template <class V>
-  void fields(V&& visit) {
-    visit("weights", weights);
-    visit("zeros", zeros);
+  PruningUnit unit() const {
+    if (channels()) return PruningUnit::kChannel;
+    return nOfM() != nullptr ? PruningUnit::kRowGroup : PruningUnit::kWeight;
   }
 };
 
@@ -139,22 +116,18 @@ struct Stage {
 };
 
 struct Report {
-  double sparsity = 0;              // of the weights that may be pruned, achieved
+  SparsityFigures achieved;
   std::optional<double> requested;  // as asked for: of weights or of channels
   Scope scope = Scope::kGlobal;
   std::variant<StructureKind, NOfM> structure = StructureKind::kUnstructured;
-  std::vector<LayerFigures> layers;
-  Totals totals;
   std::vector<Stage> stages;
   Value fineTune;  // the figures of train.supervised, or null
   template <class V>
   void fields(V&& visit) {
-    visit("sparsity", sparsity);
+    achieved.fields(visit);
     visit("requested", requested);
     visit("scope", scope);
     visit("structure", structure);
-    visit("layers", layers);
-    visit("totals", totals);
     visit("stages", stages);
     visit("fineTune", fineTune);
   }
@@ -170,67 +143,11 @@ struct Output {
   }
 };
 
-// A parameter that may be pruned; its rows are output channels.
-struct Candidate {
-  std::string path;
-  at::Tensor weight;
-  int64_t outputDim = 0;
-};
-
-// The layer that makes the logits: pruning one of its channels would remove a class.
-bool isClassifier(const Layer& layer, const std::vector<Layer>& layers) {
-  for (auto last = layers.rbegin(); last != layers.rend(); ++last) {
-    if (last->prunable) return last->weightPath == layer.weightPath;
-  }
-  return false;
-}
-
-std::vector<Candidate> candidatesOf(const Model& model, const Options& options) {
-  const auto matches = [](const std::vector<std::string>& patterns, const std::string& path) {
-    return std::any_of(patterns.begin(), patterns.end(),
-                       [&](const std::string& pattern) { return matchesGlob(pattern, path); });
-  };
-  for (const std::string& pattern : options.include) {
-    const auto& all = model.parameters();
-    if (std::none_of(all.begin(), all.end(),
-                     [&](const auto& info) { return matchesGlob(pattern, info.path); })) {
-      fail(ErrorCode::kOutOfRange, "expected a parameter that matches '", pattern,
-           "' for include, found none; `espalier inspect` lists the paths");
-    }
-  }
-  std::vector<Candidate> candidates;
-  for (const ParameterInfo& info : model.parameters()) {
-    if (!info.tensor.is_floating_point()) continue;
-    const std::vector<Layer>& layers = model.layers();
-    const auto layer = std::find_if(layers.begin(), layers.end(), [&](const Layer& candidate) {
-      return candidate.prunable && candidate.weight.is_same(info.tensor);
-    });
-    const bool prunable = layer != layers.end() && !(options.channels() && isClassifier(*layer, layers));
-    const bool wanted = options.include.empty() ? prunable : matches(options.include, info.path);
-    if (!wanted || matches(options.exclude, info.path)) continue;
-    const bool needsRows = options.channels() || options.nOfM() != nullptr;
-    if (needsRows && info.tensor.dim() < 2) continue;
-    candidates.push_back({info.path, info.tensor, layer != layers.end() ? layer->outputDim : 0});
-  }
-  if (candidates.empty()) {
-    fail(ErrorCode::kModelUnsupported,
-         "expected at least one weight to prune, found none: the model has no convolution, linear or "
-         "transposed "
-         "convolution that the options leave; look at include, exclude and `espalier inspect`");
-  }
-  return candidates;
-}
-
-// [channels, weights of a channel]
-at::Tensor rowsOf(const Candidate& candidate, const at::Tensor& tensor) {
-  return tensor.movedim(candidate.outputDim, 0).flatten(1);
-}
-
 at::Tensor scoresOf(const Candidate& candidate, bool channels) {
   const at::Tensor magnitude = candidate.weight.detach().abs();
   if (!channels) return magnitude;
   // The root of the mean square: under global scope a layer must not win by the size of its channels.
-  return rowsOf(candidate, magnitude.to(at::kDouble)).square().mean(1).sqrt();
+  return candidate.rows(magnitude.to(at::kDouble)).square().mean(1).sqrt();
 }
 
 std::vector<at::Tensor> selectKept(const std::vector<Candidate>& candidates, const Options& options,
@@ -256,10 +173,14 @@ std::vector<at::Tensor> selectKept(const std::vector<Candidate>& candidates, con
 }
 
 at::Tensor keepNOfM(const Candidate& candidate, const NOfM& pattern) {
-  const at::Tensor rows = rowsOf(candidate, candidate.weight.detach().abs());
+  const at::Tensor rows = candidate.rows(candidate.weight.detach().abs());
   if (rows.size(1) % pattern.m != 0) {
     fail(ErrorCode::kTargetUnreachable, "expected a multiple of ", pattern.m, " weights in each row of ",
          candidate.path, ", found ", rows.size(1), ": exclude it, or choose another m");
+  }
+  if (rows.isnan().any().item<bool>()) {
+    fail(ErrorCode::kModelUnsupported, "expected numbers in ", candidate.path,
+         ", found NaN: its weights cannot be ranked; repair or retrain the model");
   }
   const at::Tensor kept = keepHighestOfEach(rows, pattern.n, pattern.m);
   std::vector<int64_t> shape = candidate.weight.movedim(candidate.outputDim, 0).sizes().vec();
@@ -332,35 +253,6 @@ double sparsityOf(const std::vector<Candidate>& candidates, bool channels) {
   return static_cast<double>(zeros) / static_cast<double>(all);
 }
 
-// Prunes in place and writes down in the manifest what must stay zero.
-std::shared_ptr<Mask> pruneTo(Model& model, const std::vector<Candidate>& candidates, const Options& options,
-                              double sparsity) {
-  auto mask = std::make_shared<Mask>(maskOf(candidates, options, sparsity));
-  mask->apply(model);
-  Value paths = Value::List{};
-  for (const Candidate& candidate : candidates) paths.push(candidate.path);
-  model.mutableManifest().set("sparsity", weightSparsity(model)).set("pruned", std::move(paths));
-  return mask;
-}
-
-void describeLayers(const std::vector<Candidate>& candidates, Report& report) {
-  for (const Candidate& candidate : candidates) {
-    const at::Tensor magnitude = candidate.weight.detach().abs();
-    const at::Tensor kept = magnitude.masked_select(magnitude.gt(0));
-    LayerFigures figures;
-    figures.path = candidate.path;
-    figures.weights = magnitude.numel();
-    figures.zeros = magnitude.numel() - kept.numel();
-    figures.sparsity =
-        figures.weights == 0 ? 0 : static_cast<double>(figures.zeros) / static_cast<double>(figures.weights);
-    if (kept.numel() > 0) figures.threshold = kept.min().item<double>();
-    report.totals.weights += figures.weights;
-    report.totals.zeros += figures.zeros;
-    report.layers.push_back(std::move(figures));
-  }
-  report.sparsity = static_cast<double>(report.totals.zeros) / static_cast<double>(report.totals.weights);
-}
-
 class Pruner {
  public:
   Pruner(const Inputs& inputs, const Options& options, Report& report, Job& job)
@@ -382,13 +274,17 @@ class Pruner {
       stage(target, 0);
     }
     if (options_.fineTune) report_.fineTune = train(options_.fineTune->epochs);
-    describeLayers(candidatesOf(*model_, options_), report_);
+    report_.achieved = measureSparsity(candidates());
     return {model_, mask_};
   }
 
  private:
+  std::vector<Candidate> candidates() const {
+    return pruningCandidates(*model_, options_.patterns, options_.unit());
+  }
+
   void runGradual(const Gradual& gradual, double target) {
-    const double start = sparsityOf(candidatesOf(*model_, options_), options_.channels());
+    const double start = sparsityOf(candidates(), options_.channels());
     if (start > target) {
       fail(ErrorCode::kTargetUnreachable, "expected a sparsity of at least ", start,
            ", which the model has already, received ", target);
@@ -402,9 +298,9 @@ class Pruner {
   }
 
   void stage(double sparsity, int64_t epochs) {
-    const std::vector<Candidate> candidates = candidatesOf(*model_, options_);
-    mask_ = pruneTo(*model_, candidates, options_, sparsity);
-    report_.stages.push_back({sparsityOf(candidates, options_.channels()), epochs});
+    mask_ = std::make_shared<Mask>(maskOf(candidates(), options_, sparsity));
+    prune(*model_, *mask_);
+    report_.stages.push_back({sparsityOf(candidates(), options_.channels()), epochs});
   }
 
   // With the mask held: train.supervised keeps the zeros of a model.

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "core/inputs.h"
 #include "core/mask.h"
 #include "core/metrics.h"
 #include "core/train/loss.h"
@@ -15,14 +16,11 @@ namespace espalier {
 
 namespace {
 
-struct Inputs {
-  std::shared_ptr<Model> model;
-  std::shared_ptr<Domain> domain;
+struct Inputs : ModelOnDomain {
   std::optional<std::shared_ptr<Model>> teacher;
   template <class V>
   void fields(V&& visit) {
-    visit("model", model);
-    visit("domain", domain);
+    ModelOnDomain::fields(visit);
     visit("teacher", teacher);
   }
 };
