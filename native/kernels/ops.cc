@@ -34,7 +34,8 @@ void maskedSgd(const Tensors& weights, const Tensors& gradients, const Tensors& 
 }
 
 void maskedAdam(const Tensors& weights, const Tensors& gradients, const Tensors& firstMoments,
-                const Tensors& secondMoments, const Tensors& steps, const MaskList& masks, const Tensors& effective, const AdamOptions& options, const Flag& skip) {
+                const Tensors& secondMoments, const Tensors& steps, const MaskList& masks,
+                const Tensors& effective, const AdamOptions& options, const Flag& skip) {
   static const auto op =
       find<decltype(MaskedStepOperators<cpu::Driver>::maskedAdam)>("espalier::masked_adam_");
   op.call(weights, gradients, firstMoments, secondMoments, steps, masks, {}, effective, options.learningRate,

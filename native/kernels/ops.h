@@ -35,9 +35,11 @@ struct AdamOptions {
 };
 
 ESPALIER_EXPORT void maskedSgd(const Tensors& weights, const Tensors& gradients, const Tensors& momenta,
-                               const MaskList& masks, const Tensors& effective, const SgdOptions& options, const Flag& skip = {});
+                               const MaskList& masks, const Tensors& effective, const SgdOptions& options,
+                               const Flag& skip = {});
 ESPALIER_EXPORT void maskedAdam(const Tensors& weights, const Tensors& gradients, const Tensors& firstMoments,
-                                const Tensors& secondMoments, const Tensors& steps, const MaskList& masks, const Tensors& effective, const AdamOptions& options, const Flag& skip = {});
+                                const Tensors& secondMoments, const Tensors& steps, const MaskList& masks,
+                                const Tensors& effective, const AdamOptions& options, const Flag& skip = {});
 
 // One threshold a layer: all float64 vectors, one element a tensor.
 struct LtpThresholds {

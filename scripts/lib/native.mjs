@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import { nativeBuild, root, venv } from './paths.mjs';
+import { nativeBuild, operators, root, venv } from './paths.mjs';
 import { Problem } from './problem.mjs';
 import { must, run, which } from './process.mjs';
 import { digest, fits, write } from './stamp.mjs';
@@ -97,9 +97,11 @@ function counter() {
   };
 }
 
-// Links the addon for publication, which looks for libtorch only beside itself, and puts it into `folder`.
+// Links the addon and the operators for publication, which look for libtorch only beside themselves, and puts
+// them into `folder`.
 export async function install(tools, folder) {
   await build({ ...tools, targets: ['espalier_portable'] });
   fs.mkdirSync(folder, { recursive: true });
-  fs.copyFileSync(path.join(root, 'build/portable/espalier.node'), path.join(folder, 'espalier.node'));
+  for (const file of ['espalier.node', path.basename(operators)])
+    fs.copyFileSync(path.join(root, 'build/portable', file), path.join(folder, file));
 }

@@ -2,12 +2,13 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { install } from './native.mjs';
-import { inRoot, preload } from './paths.mjs';
+import { inRoot, operators, preload } from './paths.mjs';
 import { step } from './steps.mjs';
 
 // What is published: prebuilds/<platform>-<arch>/espalier.glibc.node. prebuildify names and strips it; the
 // build itself is ours (node-gyp would empty build/), so that it is given one that is done already. The
-// preloader stands one folder deeper, where node-gyp-build does not take it for the addon.
+// preloader stands one folder deeper, where node-gyp-build does not take it for the addon; the operators' library
+// stands beside the addon, which links it.
 export async function prebuild(tools) {
   const stage = inRoot('build/prebuild');
   const folder = inRoot('prebuilds', `${process.platform}-${process.arch}`);
@@ -28,6 +29,10 @@ export async function prebuild(tools) {
       };
       prebuildify(options, (error) => (error ? reject(error) : resolve()));
     });
+    fs.copyFileSync(
+      path.join(stage, 'build/Release', path.basename(operators)),
+      path.join(folder, path.basename(operators)),
+    );
     fs.mkdirSync(path.join(folder, 'preload'));
     fs.copyFileSync(preload, path.join(folder, 'preload', path.basename(preload)));
     // Where libtorch was on the machine that built it is nobody's business.

@@ -3,7 +3,7 @@ import { checkDisk, checkNode, checkPlatform, findCompiler, findPython } from '.
 import * as libtorch from './libtorch.mjs';
 import * as native from './native.mjs';
 import * as packages from './packages.mjs';
-import { addon, filesBelow, inRoot, nativeBuild, preload, root, venv } from './paths.mjs';
+import { addon, filesBelow, inRoot, nativeBuild, operators, preload, root, venv } from './paths.mjs';
 import { digest, fits, write } from './stamp.mjs';
 import { step } from './steps.mjs';
 import * as typescript from './typescript.mjs';
@@ -67,7 +67,7 @@ const nativeSources = () => [
 export async function ensureNative(tools, { always = false } = {}) {
   const stamp = inRoot('build/native.stamp');
   const key = digest(nativeSources(), tools);
-  if (!always && fits(stamp, key) && [addon, preload].every((file) => fs.existsSync(file))) return false;
+  if (!always && fits(stamp, key) && [addon, operators, preload].every((file) => fs.existsSync(file))) return false;
   await step(`Building the native addon with libtorch ${tools.libtorch.version}`, async () => {
     await native.configure(tools);
     await native.build({ ...tools, targets: ['espalier', 'espalier_preload'] });

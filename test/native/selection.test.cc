@@ -118,7 +118,7 @@ TEST("selection: what cannot be ranked is named") {
 
 TEST("selection: n of every m, the first of equals cut first") {
   const at::Tensor scores = torch::tensor({{1.0, 1.0, 1.0, 1.0}, {3.0, 1.0, 2.0, 4.0}});
-  const at::Tensor kept = keepHighestOfEach(scores, 2, 4);
+  const at::Tensor kept = keepHighestOfEach("w", scores, 2, 4);
   EXPECT(kept.equal(torch::tensor({{false, false, true, true}, {true, false, false, true}})));
 }
 

@@ -75,9 +75,8 @@ std::vector<at::Tensor> keepHighest(const std::vector<ScoreGroup>& groups, int64
 
 at::Tensor keepHighestOfEach(const std::string& name, const at::Tensor& scores, int64_t n, int64_t m) {
   const std::vector<ScoreGroup> group = {{name, scores, 0, 0}};
-  return ranked(group, [&](const kernels::Tensors& tensors) {
-    return kernels::selectNOfM(tensors, n, m);
-  })[0];
+  return ranked(group,
+                [&](const kernels::Tensors& tensors) { return kernels::selectNOfM(tensors, n, m); })[0];
 }
 
 }  // namespace espalier

@@ -21,8 +21,8 @@ struct ScoreGroup {
 // a count that the limits do not allow is ERR_TARGET_UNREACHABLE.
 std::vector<at::Tensor> keepHighest(const std::vector<ScoreGroup>& groups, int64_t count);
 
-// Keeps the `n` highest of every `m` neighbours along the last dimension, whose size must be a multiple of m; of
-// equal ones the first is cut first. NaN is ERR_MODEL_UNSUPPORTED that names `name`.
+// Keeps the `n` highest of every `m` neighbours along the last dimension, whose size must be a multiple of m;
+// of equal ones the first is cut first. NaN is ERR_MODEL_UNSUPPORTED that names `name`.
 at::Tensor keepHighestOfEach(const std::string& name, const at::Tensor& scores, int64_t n, int64_t m);
 
 }  // namespace espalier

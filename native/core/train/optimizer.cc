@@ -87,7 +87,8 @@ void Optimizer::step(double learningRate, const at::Tensor& skip) {
     at::Tensor gradient = parameter.grad();
     if (!gradient.defined()) continue;
     // The kernels walk the storages side by side.
-    if (gradient.strides() != weight.strides()) gradient = torch::empty_like(parameter.detach()).copy_(gradient);
+    if (gradient.strides() != weight.strides())
+      gradient = torch::empty_like(parameter.detach()).copy_(gradient);
     parameters_[i].mutable_grad() = at::Tensor();
     at::Tensor mask = masks_[i];
     if (mask.defined() && mask.strides() != weight.strides()) {

@@ -69,8 +69,8 @@ struct OptimizerOptions {
 };
 
 // SGD with momentum and Nesterov, Adam and AdamW (torch.optim's update rules) in one pass over memory, masks
-// included. A parameter in half precision is trained through a float32 master. Masters and moments are part of a
-// state; the parameters are not: they belong to the model that is.
+// included. A parameter in half precision is trained through a float32 master. Masters and moments are part
+// of a state; the parameters are not: they belong to the model that is.
 class Optimizer {
  public:
   Optimizer() = default;

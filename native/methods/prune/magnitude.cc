@@ -182,7 +182,7 @@ at::Tensor keepNOfM(const Candidate& candidate, const NOfM& pattern) {
     fail(ErrorCode::kModelUnsupported, "expected numbers in ", candidate.path,
          ", found NaN: its weights cannot be ranked; repair or retrain the model");
   }
-  const at::Tensor kept = keepHighestOfEach(rows, pattern.n, pattern.m);
+  const at::Tensor kept = keepHighestOfEach(candidate.path, rows, pattern.n, pattern.m);
   std::vector<int64_t> shape = candidate.weight.movedim(candidate.outputDim, 0).sizes().vec();
   return kept.reshape(shape).movedim(0, candidate.outputDim).contiguous();
 }
