@@ -73,6 +73,9 @@ export interface NativeBinding {
   maskSave(mask: NativeHandle, path: string): Promise<void>;
   /** The nonzero pattern of a model's prunable weights. */
   maskOf(model: NativeHandle): Promise<NativeHandle>;
+  trailLoad(path: string): Promise<NativeHandle>;
+  trailSave(trail: NativeHandle, path: string): Promise<void>;
+  trailPick(trail: NativeHandle, by: { density: number } | { accuracyDrop: number }): Promise<NativeHandle>;
 
   domainCreate(
     name: string,

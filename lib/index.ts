@@ -36,5 +36,6 @@ export {
 } from './report/index.js';
 export { type Progress, Run } from './run.js';
 export type { CheckpointOptions, RunOptions } from './schema/runOptions.js';
+export { Trail, type TrailPoint } from './trail.js';
 export * as train from './train/index.js';
 export type { DType, Tensor, TypedArray, Value } from './value.js';

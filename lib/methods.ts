@@ -1,5 +1,6 @@
 import { accuracyMethod } from './evaluate/accuracy.js';
 import { domainsMethod } from './evaluate/domains.js';
+import { learnedThresholdMethod } from './prune/learnedThreshold.js';
 import { magnitudeMethod } from './prune/magnitude.js';
 import type { AnyMethod } from './schema/method.js';
 import { supervisedMethod } from './train/supervised.js';
@@ -8,6 +9,7 @@ import { supervisedMethod } from './train/supervised.js';
 export const allMethods: readonly AnyMethod[] = [
   supervisedMethod,
   magnitudeMethod,
+  learnedThresholdMethod,
   accuracyMethod,
   domainsMethod,
 ];

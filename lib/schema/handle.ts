@@ -5,6 +5,7 @@ import { Domain } from '../domain.js';
 import { kWrap } from '../handle.js';
 import { Mask } from '../mask.js';
 import { Model } from '../model.js';
+import { Trail } from '../trail.js';
 import type { FieldMeta } from './descriptor.js';
 
 /** The classes behind the nouns that methods take and return. */
@@ -13,10 +14,11 @@ export interface Handles {
   Dataset: Dataset;
   Domain: Domain;
   Mask: Mask;
+  Trail: Trail;
 }
 export type Noun = keyof Handles;
 export type HandleOf<N extends Noun> = Handles[N];
-export const handleClasses = { Model, Dataset, Domain, Mask };
+export const handleClasses = { Model, Dataset, Domain, Mask, Trail };
 
 /** A handle as an input of a method. */
 export function handle<N extends Noun>(noun: N): z.ZodCustom<HandleOf<N>, HandleOf<N>> {

@@ -85,6 +85,33 @@ export const distillationOptions = z.strictObject({
   temperature: z.number().gt(0).default(4).describe('Softness of the outputs that are compared.'),
 });
 
+/** The loss of a classifier by name. */
+export const lossOptions = {
+  loss: z
+    .enum(['auto', 'crossEntropy', 'softTargets', 'meanSquaredError'])
+    .default('auto')
+    .describe("What is minimised; 'auto': soft targets where there is a teacher, else cross-entropy."),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe('Share of each target of cross-entropy that is spread over all classes.'),
+  distillation: distillationOptions.prefault({}).describe('How a teacher counts with soft targets.'),
+};
+
+/** Type of activations and gradients. */
+export const precisionOption = z
+  .enum(['float32', 'bfloat16', 'float16'])
+  .default('float32')
+  .describe('Type of activations and gradients; weights stay float32. float16 needs CUDA.');
+
+/** Whether zeros are held. */
+export const keepZerosOption = z
+  .union([z.literal('auto'), z.boolean()])
+  .default('auto')
+  .describe("Whether zero weights stay zero; 'auto': where the manifest says that the model is pruned.");
+
 /** The options of supervised training, for the methods that train. */
 export const supervisedOptions = z.strictObject({
   epochs: z
@@ -104,21 +131,9 @@ export const supervisedOptions = z.strictObject({
   optimizer: optimizerOptions.prefault({}).describe('How the weights follow their gradients.'),
   schedule: scheduleOptions.prefault({}).describe('The learning rate over the training.'),
   augmentation: augmentationOptions.prefault({}).describe('Random changes of the images.'),
-  labelSmoothing: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0)
-    .describe('Share of each target that is spread over all classes.'),
-  distillation: distillationOptions.prefault({}).describe('How a teacher counts, where there is one.'),
-  precision: z
-    .enum(['float32', 'bfloat16', 'float16'])
-    .default('float32')
-    .describe('Type of activations and gradients; weights stay float32. float16 needs CUDA.'),
-  keepZeros: z
-    .union([z.literal('auto'), z.boolean()])
-    .default('auto')
-    .describe("Whether zero weights stay zero; 'auto': where the manifest says that the model is pruned."),
+  ...lossOptions,
+  precision: precisionOption,
+  keepZeros: keepZerosOption,
   restoreBest: z
     .boolean()
     .default(false)

@@ -54,5 +54,6 @@ Exports runExports();
 Exports modelExports();
 Exports dataExports();
 Exports maskExports();
+Exports trailExports();
 
 }  // namespace espalier::binding

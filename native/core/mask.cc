@@ -135,6 +135,12 @@ void prune(Model& model, const Mask& mask) {
   model.mutableManifest().set("sparsity", weightSparsity(model)).set("pruned", std::move(paths));
 }
 
+bool keepsZeros(const Model& model, const LiteralOr<"auto", bool>& option) {
+  if (option.value) return *option.value;
+  const Value* sparsity = model.manifest().find("sparsity");
+  return sparsity != nullptr && sparsity->isNumber() && sparsity->asDouble() > 0;
+}
+
 double weightSparsity(const Model& model) {
   int64_t zeros = 0;
   int64_t all = 0;

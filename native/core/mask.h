@@ -58,6 +58,10 @@ class Mask : public Handle {
 // training with keepZeros holds.
 void prune(Model& model, const Mask& mask);
 
+// Whether training keeps the zeros of a model: as the option says, or, where it is 'auto', where the manifest
+// says that the model is pruned.
+bool keepsZeros(const Model& model, const LiteralOr<"auto", bool>& option);
+
 // The fraction of zeros in the prunable weights of a model, exact, each tied weight once.
 double weightSparsity(const Model& model);
 

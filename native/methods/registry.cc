@@ -2,6 +2,7 @@
 
 #include "methods/evaluate/accuracy.h"
 #include "methods/evaluate/domains.h"
+#include "methods/prune/learned_threshold.h"
 #include "methods/prune/magnitude.h"
 #include "methods/train/supervised.h"
 
@@ -11,6 +12,7 @@ const MethodTable& methodRegistry() {
   static const auto* methods = new MethodTable{
       trainSupervised(),
       pruneMagnitude(),
+      pruneLearnedThreshold(),
       evaluateAccuracy(),
       evaluateDomains(),
   };

@@ -9,6 +9,7 @@
 #include "core/mask.h"
 #include "core/safetensors.h"
 #include "core/sha256.h"
+#include "core/trail.h"
 
 namespace espalier {
 
@@ -61,6 +62,8 @@ class TreeWriter {
       bytes = model->saveBytes(ManifestKind::kFull);
     } else if (const auto mask = std::dynamic_pointer_cast<Mask>(value.asHandle())) {
       bytes = mask->saveBytes();
+    } else if (const auto trail = std::dynamic_pointer_cast<Trail>(value.asHandle())) {
+      bytes = trail->saveBytes();
     } else {
       fail(ErrorCode::kInternal, "a ", value.typeName(), " cannot be kept in a checkpoint");
     }
@@ -115,7 +118,9 @@ class TreeReader {
       const std::string_view view(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
       if (kind->asString() == Model::kKind) return HandlePtr(Model::fromBytes(view));
       if (kind->asString() == Mask::kKind) return HandlePtr(Mask::fromBytes(view, "the checkpoint's mask"));
-      fail(ErrorCode::kCheckpointInvalid, "expected a Model or a Mask, found a ", kind->asString());
+      if (kind->asString() == Trail::kKind)
+        return HandlePtr(Trail::fromBytes(view, "the checkpoint's trail"));
+      fail(ErrorCode::kCheckpointInvalid, "expected a Model, a Mask or a Trail, found a ", kind->asString());
     }
     Value out = Value::Map{};
     for (const Value::Entry& item : value.asMap()) out.set(item.first, handles(item.second));

@@ -31,6 +31,11 @@ void StateWriter::write(at::Tensor& value) {
   if (value.defined()) tensor(prefix_, value);
 }
 
+void StateWriter::write(ConstantTensor& value) {
+  archive_.scalars.set(prefix_ + "?", value.value.defined());
+  if (value.value.defined()) archive_.tensors.emplace_back(prefix_, value.value);
+}
+
 void StateWriter::write(at::Generator& value) { archive_.tensors.emplace_back(prefix_, value.get_state()); }
 
 void StateWriter::write(std::shared_ptr<Model>& model) {
@@ -70,6 +75,10 @@ void StateReader::read(at::Tensor& value) {
   } else {
     value = saved.to(device_, saved.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
   }
+}
+
+void StateReader::read(ConstantTensor& value) {
+  value.value = scalar(prefix_ + "?").asBool() ? tensor(prefix_) : at::Tensor();
 }
 
 void StateReader::read(at::Generator& value) { value.set_state(tensor(prefix_).cpu()); }

@@ -17,6 +17,11 @@
 // counter and best iterate. What is not named there does not survive a resume, nor the guard's replay.
 namespace espalier {
 
+// A tensor that is never changed in place once it is there, such as a snapshot: copies of a state share it.
+struct ConstantTensor {
+  at::Tensor value;
+};
+
 // A state as plain tensors and values.
 struct StateArchive {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
@@ -48,6 +53,7 @@ class StateWriter {
   void tensor(const std::string& name, const at::Tensor& value);
   // Not const: the template would take what is not.
   void write(at::Tensor& value);
+  void write(ConstantTensor& value);
   void write(at::Generator& value);
   void write(std::shared_ptr<Model>& model);
 
@@ -95,6 +101,7 @@ class StateReader {
   const at::Tensor& tensor(const std::string& name) const;
   const Value& scalar(const std::string& name) const;
   void read(at::Tensor& value);
+  void read(ConstantTensor& value);
   void read(at::Generator& value);
   void read(std::shared_ptr<Model>& model);
 

@@ -360,6 +360,8 @@ void StepContext::optimise(Optimizer& optimizer, double learningRate) {
   optimizer.step(learningRate, trainer_.guard_.skip());
 }
 
+const at::Tensor& StepContext::skip() const { return trainer_.guard_.skip(); }
+
 at::Generator StepContext::generator(const std::string& name) { return trainer_.generator(name); }
 
 void StepContext::log(const std::string& name, const at::Tensor& value) {

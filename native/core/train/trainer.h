@@ -59,6 +59,8 @@ class StepContext {
                 const at::Tensor& perSample = {});
   // One update; nothing happens on the device once the guard's flag is up.
   void optimise(Optimizer& optimizer, double learningRate);
+  // The guard's flag, for kernels that update by themselves: where it is 1 they must not.
+  const at::Tensor& skip() const;
   // A generator of the run's own by name, on the CPU; saved with the state.
   at::Generator generator(const std::string& name);
   // A figure for progress: the mean since it was last shown. Stays on the device until then.

@@ -121,7 +121,7 @@ struct LtpThresholdStep {
 };
 
 // For one layer, after LtpGate: a step that leaves fewer than `leastKept` weights is undone, and the layer is
-// wanted once more.
+// wanted once more. Where there is no step to undo (the weights shrank) the threshold falls by a tenth.
 struct LtpCap {
   const double* kept = nullptr;  // LtpGate's first sum
   double* threshold = nullptr;
@@ -129,8 +129,8 @@ struct LtpCap {
   bool* again = nullptr;
   double leastKept = 0;
   ESPALIER_INLINE void operator()() const {
-    *again = *kept < leastKept && *previous < *threshold;
-    if (*again) *threshold = *previous;
+    *again = *kept < leastKept && *threshold > 0;
+    if (*again) *threshold = *previous < *threshold ? *previous : 0.9 * *threshold;
   }
 };
 

@@ -119,15 +119,12 @@ void step(State& state, const Batches& batches, StepContext& context) {
   const Batch& batch = batches[0];
   const SupervisedOptions& options = *state.options;
   const at::Tensor logits = context.forward(*state.model, batch.inputs);
-  at::Tensor losses = crossEntropy(logits, batch.labels, options.labelSmoothing);
+  at::Tensor teacherLogits;
   if (state.teacher) {
     const torch::NoGradGuard noGrad;
-    const at::Tensor teacherLogits = context.forward(*state.teacher, batch.inputs, Mode::kEval);
-    const torch::AutoGradMode withGrad(true);
-    losses =
-        (1 - options.distillation.weight) * losses +
-        options.distillation.weight * softTargets(logits, teacherLogits, options.distillation.temperature);
+    teacherLogits = context.forward(*state.teacher, batch.inputs, Mode::kEval);
   }
+  const at::Tensor losses = options.loss.perSample(logits, batch.labels, teacherLogits);
   const at::Tensor loss = losses.mean();
   context.backward(loss, state.optimizer.parameters(), losses);
   state.learningRate = options.optimizer.learningRate * options.schedule.at(context.step(), context.steps());
@@ -171,15 +168,9 @@ void endEpoch(State& state, int64_t epoch, Job& job) {
   state.samples = 0;
 }
 
-bool keepsZeros(const Model& model, const SupervisedOptions& options) {
-  if (options.keepZeros.value) return *options.keepZeros.value;
-  const Value* sparsity = model.manifest().find("sparsity");
-  return sparsity != nullptr && sparsity->isNumber() && sparsity->asDouble() > 0;
-}
-
 Optimizer makeOptimizer(const Model& model, const SupervisedOptions& options) {
   std::vector<at::Tensor> masks(model.parameters().size());
-  if (keepsZeros(model, options)) masks = Mask::ofNonZeros(model)->parallelTo(model);
+  if (keepsZeros(model, options.keepZeros)) masks = Mask::ofNonZeros(model)->parallelTo(model);
   std::vector<at::Tensor> trained;
   std::vector<at::Tensor> trainedMasks;
   for (size_t i = 0; i < masks.size(); ++i) {
@@ -194,6 +185,7 @@ Optimizer makeOptimizer(const Model& model, const SupervisedOptions& options) {
 Output run(const Inputs& inputs, const SupervisedOptions& options, Report& report, Job& job) {
   const FitData fit = inputs.domain->fit("train.supervised");
   inputs.model->requireTrainable("train.supervised");
+  options.loss.check(inputs.teacher.has_value());
   State state;
   state.options = &options;
   state.model = inputs.model->clone()->to(job.device());
