@@ -3,10 +3,10 @@ import { shorten } from './format.js';
 import { inkOn, opacity } from './heat.js';
 
 // Colours are names of the page's CSS variables, so that one picture serves light and dark.
-const kInk = 'var(--ink)';
+export const kInk = 'var(--ink)';
 const kMuted = 'var(--muted)';
 const kLine = 'var(--line)';
-const kAccent = 'var(--accent)';
+export const kAccent = 'var(--accent)';
 const kSeries = ['var(--series-1)', 'var(--series-2)', 'var(--series-3)', 'var(--series-4)'];
 const kDashes = [
   [1, 0],
@@ -181,6 +181,7 @@ export function lines(data: Point[], titles: { x: string; y: string }, format: '
                 direction: 'horizontal',
                 symbolType: 'stroke',
                 symbolSize: 500,
+                labelLimit: 320,
                 ...(long ? { columns: 1 } : {}),
               }
             : null,
@@ -259,7 +260,7 @@ export function confusion(counts: readonly (readonly number[])[], classes: reado
   };
 }
 
-function frame(width: number, height: number | { step: number }): Specification {
+export function frame(width: number, height: number | { step: number }): Specification {
   return { width, height, autosize: { type: 'fit-x', contains: 'padding' }, padding: 4, config };
 }
 

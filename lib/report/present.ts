@@ -2,6 +2,7 @@ import type { Facts, Presentation } from './blocks.js';
 import { accuracy } from './figures/accuracy.js';
 import { domains } from './figures/domains.js';
 import { presentAnything } from './figures/generic.js';
+import { learnedThreshold } from './figures/learnedThreshold.js';
 import { magnitude } from './figures/magnitude.js';
 import type { Presenter } from './figures/presenter.js';
 import { supervised } from './figures/supervised.js';
@@ -11,6 +12,7 @@ import { type AnyReport, isObject } from './report.js';
 const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['train.supervised', supervised],
   ['prune.magnitude', magnitude],
+  ['prune.learnedThreshold', learnedThreshold],
   ['evaluate.accuracy', accuracy],
   ['evaluate.domains', domains],
 ]);

@@ -67,7 +67,8 @@ const nativeSources = () => [
 export async function ensureNative(tools, { always = false } = {}) {
   const stamp = inRoot('build/native.stamp');
   const key = digest(nativeSources(), tools);
-  if (!always && fits(stamp, key) && [addon, operators, preload].every((file) => fs.existsSync(file))) return false;
+  if (!always && fits(stamp, key) && [addon, operators, preload].every((file) => fs.existsSync(file)))
+    return false;
   await step(`Building the native addon with libtorch ${tools.libtorch.version}`, async () => {
     await native.configure(tools);
     await native.build({ ...tools, targets: ['espalier', 'espalier_preload'] });
