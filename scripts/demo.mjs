@@ -31,7 +31,7 @@ await main(async () => {
   const [mnist] = domains;
 
   say('A convolutional network learns handwritten digits (mnist)');
-  const fresh = await Model.create('convnet', { classes: 10, widths: [8, 16, 32], seed: kSeed });
+  const fresh = await Model.create('convnet', { classes: 10, widths: [16, 32, 64, 64], seed: kSeed });
   const dense = await watch(train.supervised(fresh, { domain: mnist, seed: kSeed, ...kTraining }));
 
   const pruned = [];
@@ -43,7 +43,7 @@ await main(async () => {
 
   say('All three models on all four domains (report data: nothing was chosen on it)');
   const models = [dense, ...pruned].map(({ model }) => model);
-  const labels = ['dense', '90 % pruned', '98 % pruned'];
+  const labels = ['dense', '90% pruned', '98% pruned'];
   const { report: matrix } = await watch(evaluate.domains(models, domains, { labels }));
 
   const reports = [matrix, dense.report, ...pruned.map(({ report }) => report)];
