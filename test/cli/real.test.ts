@@ -92,7 +92,8 @@ test(
   'inspect tells layers, cost and manifest of a saved model',
   async () => {
     const { stdout } = await done('inspect dense.pt --input-shape 1,3,28,28');
-    assert.match(stdout, /^blocks\.0\.conv +conv2d +8 x 3 x 3 x 3/m);
+    assert.match(stdout, /^blocks\.0\.conv +conv2d +8×3×3×3/m);
+    assert.match(stdout, /^train\.supervised +3 +mnist$/m);
     const info = JSON.parse((await done('inspect dense.pt --json')).stdout) as {
       layers: { path: string }[];
       parameters: { zeros: number }[];

@@ -3,6 +3,7 @@ import type { Model, ModelInfo } from '../../model.js';
 import { type Facts, number, type Table, table, text } from '../../report/blocks.js';
 import { count, percent } from '../../report/format.js';
 import { flattened } from '../../report/present.js';
+import { isObject } from '../../report/report.js';
 import { blocksToText } from '../../report/text.js';
 import { misused } from '../usage.js';
 
@@ -44,6 +45,7 @@ function parseShape(words: string): number[] {
 function show(file: string, model: Model, info: ModelInfo): string {
   return blocksToText([
     overview(file, info),
+    ...history(info),
     layerTable(model, info),
     parameterTable(info),
     ...unknowns(info),
@@ -63,9 +65,28 @@ function overview(file: string, info: ModelInfo): Facts {
       ? []
       : [{ label: 'Multiply-accumulates', value: count(info.multiplyAccumulates) }]),
     { label: 'Digest', value: info.digest },
-    ...flattened(info.manifest, 'manifest'),
+    ...flattened(withoutMethods(info.manifest), 'manifest'),
   ];
   return { kind: 'facts', title: file, entries };
+}
+
+function withoutMethods({ methods: _, ...rest }: ModelInfo['manifest']) {
+  return rest;
+}
+
+type Step = { method: string; seed: number; inputs: { [name: string]: unknown } };
+
+// The methods that the full manifest tells of, in the order in which they ended.
+function history({ manifest }: ModelInfo): Table[] {
+  const steps = (manifest.methods ?? []) as unknown as Step[];
+  if (steps.length === 0) return [];
+  const rows = steps.map(({ method, seed, inputs }) => {
+    const named = Object.values(inputs).flat().filter(isObject);
+    const names = named.flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
+    return [method, String(seed), names.join(', ') || '–'];
+  });
+  const columns = ['Method', 'Seed', 'Domains'].map(text);
+  return [table('What made it', columns, rows, 'With all options and digests: --json.')];
 }
 
 function layerTable({ layers }: Model, { costs }: ModelInfo): Table {
@@ -74,10 +95,10 @@ function layerTable({ layers }: Model, { costs }: ModelInfo): Table {
     return [
       aliases.length === 0 ? path : `${path} (tied: ${aliases.join(', ')})`,
       kind,
-      weightShape.join(' x '),
+      weightShape.join('×'),
       norm ?? '–',
       prunable ? 'yes' : 'no',
-      calls.map(({ outputShape }) => outputShape.join(' x ')).join('; ') || '–',
+      calls.map(({ outputShape }) => outputShape.join('×')).join('; ') || '–',
       calls.length === 0 ? '–' : count(calls.reduce((sum, { multiplyAccumulates: n }) => sum + n, 0)),
     ];
   });
@@ -91,7 +112,7 @@ function layerTable({ layers }: Model, { costs }: ModelInfo): Table {
 function parameterTable({ parameters }: ModelInfo): Table {
   const rows = parameters.map(({ path, shape, dtype, count: n, zeros }) => [
     path,
-    shape.join(' x '),
+    shape.join('×'),
     dtype,
     count(n),
     count(zeros),
