@@ -74,16 +74,14 @@ function withoutMethods({ methods: _, ...rest }: ModelInfo['manifest']) {
   return rest;
 }
 
-type Step = { method: string; seed: number; inputs: { [name: string]: unknown } };
-
-// The methods that the full manifest tells of, in the order in which they ended.
+// The methods that the full manifest tells of, in the order in which they ended. Whoever wrote the file wrote it.
 function history({ manifest }: ModelInfo): Table[] {
-  const steps = (manifest.methods ?? []) as unknown as Step[];
+  const steps: unknown[] = Array.isArray(manifest.methods) ? manifest.methods : [];
   if (steps.length === 0) return [];
-  const rows = steps.map(({ method, seed, inputs }) => {
-    const named = Object.values(inputs).flat().filter(isObject);
+  const rows = steps.filter(isObject).map(({ method, seed, inputs }) => {
+    const named = isObject(inputs) ? Object.values(inputs).flat().filter(isObject) : [];
     const names = named.flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
-    return [method, String(seed), names.join(', ') || '–'];
+    return [String(method), String(seed), names.join(', ') || '–'];
   });
   const columns = ['Method', 'Seed', 'Domains'].map(text);
   return [table('What made it', columns, rows, 'With all options and digests: --json.')];
