@@ -36,9 +36,12 @@ await main(async () => {
 
   const pruned = [];
   for (const sparsity of [0.9, 0.98]) {
-    say(`Magnitude pruning to ${sparsity * 100} %, then one epoch with the zeros held`);
+    const from = pruned.at(-1) ?? dense;
+    say(
+      `Magnitude pruning ${from === dense ? '' : 'on '}to ${sparsity * 100} %, then one epoch with the zeros held`,
+    );
     const options = { sparsity, domain: mnist, fineTune: kFineTune, seed: kSeed };
-    pruned.push(await watch(prune.magnitude(dense.model, options)));
+    pruned.push(await watch(prune.magnitude(from.model, options)));
   }
 
   say('All three models on all four domains (report data: nothing was chosen on it)');
