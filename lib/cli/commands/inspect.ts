@@ -100,11 +100,11 @@ function layerTable({ layers }: Model, { costs }: ModelInfo): Table {
       calls.length === 0 ? '–' : count(calls.reduce((sum, { multiplyAccumulates: n }) => sum + n, 0)),
     ];
   });
-  const columns = [
-    ...['Layer', 'Kind', 'Weight', 'Norm', 'Prunable', 'Output'].map(text),
-    number('Multiply-accumulates'),
-  ];
-  return table('Layers', columns, rows);
+  const columns = ['Layer', 'Kind', 'Weight', 'Norm', 'Prunable'].map(text);
+  if (costs.length > 0)
+    return table('Layers', [...columns, text('Output'), number('Multiply-accumulates')], rows);
+  const known = rows.map((row) => row.slice(0, columns.length));
+  return table('Layers', columns, known, 'What each layer costs: --input-shape.');
 }
 
 function parameterTable({ parameters }: ModelInfo): Table {
