@@ -28,7 +28,14 @@ export async function trial(name: string, side: Side, threads: number): Promise<
     side === 'ours'
       ? [process.execPath, path.join(here, 'cases', `${name}.js`)]
       : [python(), path.join(root, 'bench/pytorch', `${name}.py`)];
-  const env = { ...process.env, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) };
+  // Threads wait for each other on both sides as they do on ours: on a machine that others use too, PyTorch's
+  // usual spinning would be what is measured.
+  const env = {
+    ...process.env,
+    OMP_NUM_THREADS: String(threads),
+    MKL_NUM_THREADS: String(threads),
+    GOMP_SPINCOUNT: '1000',
+  };
   const child = spawn(command, [script, String(threads)], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
