@@ -156,13 +156,27 @@ for (const [signal, code, line, whole] of [
       assert.is(refused.code, 2);
       assert.match(refused.stderr, `add --resume ${out}.checkpoint to go on from it`);
 
-      await done(`${line} --out ${out} --resume ${out}.checkpoint`);
+      const { stdout } = await done(`${line} --out ${out} --resume ${out}.checkpoint --json`);
+      // It went on, and did not begin again.
+      const [first] = linesOf(stdout);
+      assert.ok(Number(first?.fraction) >= 0.05, `the first progress is ${JSON.stringify(first)}`);
       assert.ok(readFileSync(at(out)).equals(readFileSync(at(whole))), `${out} is not ${whole}`);
       assert.not.ok(readdirSync(folder).some((file) => file.includes('checkpoint')));
     },
     kSlow,
   );
 }
+
+test(
+  'a sample in colour is refused by name for a model of grey images',
+  async () => {
+    await done(`${kTrain.replace('--epochs 6', '--in-channels 1 --epochs 1')} --out grey.pt`);
+    const { code, stderr } = await espalier('evaluate grey.pt --domains mnist,syn');
+    assert.is(code, 2);
+    assert.match(stderr, /expected 3 channels for the sample domain 'syn', .* received 1/);
+  },
+  kSlow,
+);
 
 test(
   'wrong usage is 2, a failure is 1, each one sentence on the error stream',
