@@ -15,6 +15,10 @@ interface Outcome {
   ratio: number;
   ratioInterval: [number, number];
   agreement: { difference: number; tolerance: number };
+  seed: number;
+  /** SHA-256 of the samples, null where there are none. */
+  data: string | null;
+  versions: Record<Side, Trial['versions']>;
 }
 
 interface Summary {
@@ -43,6 +47,7 @@ export async function bench(argv: string[]): Promise<void> {
     );
   }
   const chosen = cases.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const before = os.loadavg()[0];
   const outcomes: Outcome[] = [];
   for (const each of chosen) {
     const outcome = await race(each, Number(values.trials), Number(values.threads));
@@ -54,8 +59,11 @@ export async function bench(argv: string[]): Promise<void> {
       cpu: os.cpus()[0]?.model ?? 'unknown',
       cores: os.availableParallelism(),
       threads: Number(values.threads),
+      memoryGigabytes: Math.round(os.totalmem() / 2 ** 30),
+      system: `${os.type()} ${os.release()}`,
+      // Above the number of cores, others were at work, and both sides waited for them.
+      loadAverage: { before, after: os.loadavg()[0] },
     },
-    node: process.version,
     date: new Date().toISOString(),
     cases: outcomes,
   };
@@ -78,6 +86,7 @@ async function race(each: Case, trials: number, threads: number): Promise<Outcom
   if (!(difference <= each.tolerance)) {
     throw new Error(`${each.name}: the sides differ by ${difference}, expected at most ${each.tolerance}`);
   }
+  const first = sameThroughout(each.name, results);
   const ours = results.ours.map(({ ms }) => ms);
   const pytorch = results.pytorch.map(({ ms }) => ms);
   return {
@@ -88,7 +97,20 @@ async function race(each: Case, trials: number, threads: number): Promise<Outcom
     ratio: quantile(pytorch, 0.5) / quantile(ours, 0.5),
     ratioInterval: interval(pytorch, ours),
     agreement: { difference, tolerance: each.tolerance },
+    seed: first.ours.seed,
+    data: first.ours.data,
+    versions: { ours: first.ours.versions, pytorch: first.pytorch.versions },
   };
+}
+
+// A trial a side, after seeing that all of them had the same samples and seed.
+function sameThroughout(name: string, { ours, pytorch }: Record<Side, Trial[]>): Record<Side, Trial> {
+  const first = { ours: ours[0] as Trial, pytorch: pytorch[0] as Trial };
+  const { data, seed } = first.ours;
+  const other = [...ours, ...pytorch].find((trial) => trial.data !== data || trial.seed !== seed);
+  if (other === undefined) return first;
+  const say = (trial: Pick<Trial, 'data' | 'seed'>) => `${trial.data} with seed ${trial.seed}`;
+  throw new Error(`${name}: expected the samples ${say(first.ours)} in every trial, found ${say(other)}`);
 }
 
 function summarise(trials: Trial[]): Summary {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Report } from '../lib/index.js';
 
 export type Side = 'ours' | 'pytorch';
 
@@ -11,6 +12,11 @@ export interface Trial {
   /** A number that both sides must agree on. */
   check: number;
   peakMegabytes: number;
+  /** Of what computed it. */
+  versions: { [name: string]: string };
+  seed: number;
+  /** SHA-256 of the samples as bytes: the same on both sides; null where a case has none. */
+  data: string | null;
 }
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -22,7 +28,14 @@ export async function trial(name: string, side: Side, threads: number): Promise<
     side === 'ours'
       ? [process.execPath, path.join(here, 'cases', `${name}.js`)]
       : [python(), path.join(root, 'bench/pytorch', `${name}.py`)];
-  const env = { ...process.env, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) };
+  // Threads wait for each other on both sides as they do on ours: on a machine that others use too, PyTorch's
+  // usual spinning would be what is measured.
+  const env = {
+    ...process.env,
+    OMP_NUM_THREADS: String(threads),
+    MKL_NUM_THREADS: String(threads),
+    GOMP_SPINCOUNT: '1000',
+  };
   const child = spawn(command, [script, String(threads)], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -38,8 +51,13 @@ function python(): string {
   return fs.existsSync(own) ? own : 'python3';
 }
 
-/** Prints a trial of our side. */
-export function tell(ms: number, check: number): void {
+/** Prints a trial of our side, which ran under `report`. */
+export function tell(
+  ms: number,
+  check: number,
+  { versions, seed }: Pick<Report, 'versions' | 'seed'>,
+  data: string | null = null,
+): void {
   const peakMegabytes = process.resourceUsage().maxRSS / 1024;
-  console.log(JSON.stringify({ ms, check, peakMegabytes } satisfies Trial));
+  console.log(JSON.stringify({ ms, check, peakMegabytes, versions, seed, data } satisfies Trial));
 }

@@ -4,7 +4,7 @@ import { type NativeHandle, native } from './binding.js';
 import { findSample, type SampleDescription, sampleNames } from './data/index.js';
 import type { DataSource } from './data/open.js';
 import { Dataset, isDataSource, pad } from './dataset.js';
-import { EspalierTypeError } from './errors.js';
+import { EspalierTypeError, outOfRange } from './errors.js';
 import { Handle, kNative, kWrap } from './handle.js';
 import { check } from './schema/check.js';
 
@@ -144,6 +144,12 @@ class Scope {
 
   async shape(dataset: Dataset, { name, shape }: SampleDescription, size: number, channels: number) {
     const [own = 0, , pixels = 0] = shape;
+    if (channels !== own && own !== 1)
+      throw outOfRange(
+        `${own} channels`,
+        `the sample domain '${name}', whose images are in colour,`,
+        channels,
+      );
     const framed = name !== 'optdigits' && size > pixels ? await this.own(pad(dataset, size)) : dataset;
     if (framed.shape.at(-1) === size && own === channels) return framed;
     return await this.own(framed.resize(own === channels ? { size } : { size, channels }));

@@ -3,6 +3,7 @@ import { callerSite, cancellable, type NativeHandle, native } from './binding.js
 import { expected } from './errors.js';
 import { Handle, kNative, kWrap } from './handle.js';
 import { check } from './schema/check.js';
+import { creationOptions } from './schema/creation.js';
 import type { Plain } from './schema/descriptor.js';
 import type { Value } from './value.js';
 
@@ -44,15 +45,11 @@ export interface ModelInfo {
   manifest: { [key: string]: Plain };
 }
 
-export type Architecture = 'lenet5' | 'convnet' | 'vgg11' | 'resnet20' | 'resnet18';
-const architectures = ['lenet5', 'convnet', 'vgg11', 'resnet20', 'resnet18'] as const;
+export type Architecture = z.infer<typeof creationOptions>['architecture'];
 
-const perChannel = z.array(z.number());
-const deviations = z.array(z.number().gt(0));
-const seed = z.int().min(0);
 const preprocessing = z.strictObject({
-  mean: perChannel.optional(),
-  std: deviations.optional(),
+  mean: z.array(z.number()).optional(),
+  std: z.array(z.number().gt(0)).optional(),
   size: z.int().min(1).optional(),
 });
 const loadOptions = z.strictObject({
@@ -60,17 +57,8 @@ const loadOptions = z.strictObject({
   trust: z.boolean().default(false),
   preprocessing: preprocessing.optional(),
 });
-const createOptions = z.strictObject({
-  architecture: z.enum(architectures),
-  classes: z.int().min(2),
-  inChannels: z.int().min(1).default(3),
-  inputSize: z.int().min(1).default(32),
-  widths: z.array(z.int().min(1)).optional(),
-  normalize: z.strictObject({ mean: perChannel, std: deviations }).optional(),
-  seed,
-});
 const saveOptions = z.strictObject({ manifest: z.enum(['public', 'full', 'none']).optional() });
-const reinitializeOptions = z.strictObject({ seed, keep: z.array(z.string()).default([]) });
+const reinitializeOptions = z.strictObject({ seed: z.int().min(0), keep: z.array(z.string()).default([]) });
 const forwardOptions = z.strictObject({
   signal: z
     .custom<AbortSignal>((value) => value instanceof AbortSignal)
@@ -80,7 +68,7 @@ const forwardOptions = z.strictObject({
 const inspectOptions = z.strictObject({ inputShape: z.array(z.int().min(0)).optional() });
 
 export type LoadOptions = z.input<typeof loadOptions>;
-export type CreateOptions = Omit<z.input<typeof createOptions>, 'architecture'>;
+export type CreateOptions = Omit<z.input<typeof creationOptions>, 'architecture'>;
 export type SaveOptions = z.input<typeof saveOptions>;
 
 interface ModelFacts {
@@ -107,7 +95,7 @@ export class Model extends Handle<ModelFacts> {
 
   /** A fresh classifier, authored as TorchScript, with PyTorch's default initialisation. */
   static async create(architecture: Architecture, options: CreateOptions): Promise<Model> {
-    const checked = check(createOptions, { ...options, architecture }, 'Model.create');
+    const checked = check(creationOptions, { ...options, architecture }, 'Model.create');
     return new Model(await native((binding) => binding.modelCreate(checked), Model.create));
   }
 

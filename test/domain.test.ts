@@ -159,7 +159,9 @@ test('what a domain cannot be is refused by name', async () => {
 });
 
 test('samples come in one shape, so that one model fits all', async () => {
-  process.env.ESPALIER_DATA = path.join(folder, 'data');
+  // The folders where samples are sought, so that what the machine has of its own is not found.
+  Object.assign(process.env, { ESPALIER_DATA: path.join(folder, 'data'), XDG_CACHE_HOME: folder });
+  process.chdir(folder);
   writeSample('mnist', [1, 28, 28]);
   writeSample('optdigits', [1, 28, 28]);
   writeSample('mnist-m', [3, 28, 28]);

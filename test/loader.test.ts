@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import type { ErrorCode, ErrorFacts } from '../lib/errors.js';
 import { libtorchLocation } from '../lib/libtorch.js';
 import { checkPlatform, findAddon, findLibtorch, load, type Surroundings } from '../lib/loader.js';
+import { runCommand } from './support/child.js';
 import { root, temporaryFolder } from './support/paths.js';
 import { test } from './support/test.js';
 
@@ -202,6 +203,24 @@ test('importing the package loads neither the addon nor libtorch', () => {
     console.log(typeof espalier.Model.load, /libtorch|espalier\\.node/.test(maps));`;
   const out = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   assert.is(out.trim(), 'function false');
+});
+
+test('the threads of OpenMP spin briefly, unless the caller has said how they wait', async () => {
+  const library = JSON.stringify(path.join(root, 'dist/lib/index.js'));
+  const script = `
+    const { Model } = await import(${library});
+    await Model.create('lenet5', { classes: 2, seed: 1 });
+    console.log(process.env.GOMP_SPINCOUNT ?? 'unset');`;
+  const spins = async (own: NodeJS.ProcessEnv) => {
+    const { GOMP_SPINCOUNT: _, OMP_WAIT_POLICY: __, ...rest } = process.env;
+    const env = { ...rest, ...own, OMP_DISPLAY_ENV: 'VERBOSE' };
+    const args = ['--input-type=module', '-e', script];
+    const { stdout, stderr } = await runCommand(process.execPath, args, { env });
+    return [/GOMP_SPINCOUNT = '(\d+)'/.exec(stderr)?.[1], stdout.trim()];
+  };
+  assert.equal(await spins({}), ['1000', 'unset']);
+  assert.equal(await spins({ GOMP_SPINCOUNT: '77' }), ['77', '77']);
+  assert.equal(await spins({ OMP_WAIT_POLICY: 'PASSIVE' }), ['0', 'unset']);
 });
 
 test.run();

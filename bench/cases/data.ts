@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { Dataset, Domain } from '../../lib/index.js';
 
 const kSize = 32;
 
 /** Stripes whose direction and spacing say the class: the same bytes as bench/pytorch/common.py makes. */
-export async function stripes(count: number, classes = 10): Promise<Domain> {
+export async function stripes(count: number, classes = 10): Promise<{ domain: Domain; digest: string }> {
   const data = new Uint8Array(count * 3 * kSize * kSize);
   const labels: number[] = [];
   let at = 0;
@@ -19,5 +20,6 @@ export async function stripes(count: number, classes = 10): Promise<Domain> {
     }
   }
   const all = await Dataset.from({ data, shape: [count, 3, kSize, kSize], labels, classes });
-  return await Domain.open({ name: 'stripes', fit: all, select: all, report: all });
+  const domain = await Domain.open({ name: 'stripes', fit: all, select: all, report: all });
+  return { domain, digest: createHash('sha256').update(data).digest('hex') };
 }

@@ -11,7 +11,6 @@ SHAPES = [(64, 3, 3, 3)] + [(64, 64, 3, 3)] * 4
 for before, after in ((64, 128), (128, 256), (256, 512)):
     SHAPES += [(after, before, 3, 3), (after, after, 3, 3), (after, before, 1, 1)] + [(after, after, 3, 3)] * 2
 
-torch.manual_seed(1)
 layers = []
 for out, inp, k, _ in SHAPES:
     layers.append(nn.Conv2d(inp, out, k, bias=False))

@@ -1,22 +1,13 @@
-import * as z from 'zod';
+import { creationOptions } from '../schema/creation.js';
 import { describeFields } from '../schema/descriptor.js';
 
-/** The flags that make a fresh model; what `Model.create` then checks. */
+const { classes } = creationOptions.shape;
+
+/** The flags that make a fresh model; its seed is that of the run. */
 export const creationFields = describeFields(
-  z.strictObject({
-    architecture: z.enum(['lenet5', 'convnet', 'vgg11', 'resnet20', 'resnet18']).describe('What to create.'),
-    classes: z
-      .int()
-      .min(2)
+  creationOptions.omit({ seed: true }).extend({
+    classes: classes
       .optional()
-      .describe("How many classes it tells apart; the domain's where it is not given."),
-    inChannels: z.int().min(1).default(3).describe('Channels of its images.'),
-    inputSize: z
-      .int()
-      .min(1)
-      .default(32)
-      .meta({ unit: 'pixels' })
-      .describe('Height and width of its images.'),
-    widths: z.array(z.int().min(1)).optional().describe("Channels of the blocks of 'convnet'."),
+      .describe(`${classes.description?.replace('.', '')}; the domain's by default.`),
   }),
 );

@@ -69,11 +69,14 @@ function placeholder(field: FieldDescriptor): string {
 
 const nounOf = (field: FieldDescriptor) => (field.noun === 'Domain' ? 'domain' : 'file');
 
+const kDomains = "a sample's name or a JSON file";
+
 function helpOf(field: FieldDescriptor): string {
   const object =
     field.type === 'union' ? field.alternatives?.find(({ type }) => type === 'object') : undefined;
   const facts = [
     ...(field.required ? ['required'] : []),
+    ...(field.noun === 'Domain' ? [kDomains] : []),
     ...(isInput(field) || field.type === 'boolean' || field.type === 'string' ? [] : [phrase(field)]),
     ...(object === undefined
       ? []

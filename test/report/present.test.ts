@@ -3,7 +3,7 @@ import { allMethods } from '../../lib/methods.js';
 import { present } from '../../lib/report/present.js';
 import type { FieldDescriptor, FieldDescriptors } from '../../lib/schema/descriptor.js';
 import { test } from '../support/test.js';
-import { envelope } from './samples.js';
+import { envelope, pruning, training } from './samples.js';
 
 /** Figures that fit a method's own description of its report: one element a list. */
 const example = (fields: FieldDescriptors) =>
@@ -48,6 +48,18 @@ for (const method of allMethods) {
     if (pictured.includes(method.name)) assert.is.not(title, method.name);
   });
 }
+
+test('the held-out accuracy is that of the weights that were returned', () => {
+  const shown = (options: object) => {
+    const { summary, highlights } = present({ ...training, options: { ...training.options, ...options } });
+    return [highlights[0]?.value, highlights[0]?.note, summary.includes('the best on held-out samples')];
+  };
+  assert.equal(shown({ restoreBest: true }), ['98.34%', 'best, epoch 7', true]);
+  assert.equal(shown({ restoreBest: false }), ['98.66%', 'last epoch', false]);
+  const tuned = (restoreBest: boolean) =>
+    present({ ...pruning, options: { fineTune: { restoreBest } } }).highlights.at(-1)?.value;
+  assert.equal([tuned(true), tuned(false)], ['98.34%', '98.66%']);
+});
 
 test('figures of another shape are shown as data, under the name of the method', () => {
   for (const name of pictured) {

@@ -20,10 +20,10 @@ export function addData(command: Command): void {
     .argument('[names...]', `Which: ${sampleNames.join(', ')}; all of them where none is named.`)
     .option(
       '--out <folder>',
-      'Where: a folder a domain is made in it; ESPALIER_DATA or the cache folder by default.',
+      'Where: each domain becomes a folder in it; ESPALIER_DATA or the cache folder by default.',
     )
     .option('--seed <number>', 'Of the random choices in making them.', '0')
-    .option('--limit <number>', 'At most so many images a role, for trying things out.')
+    .option('--limit <number>', 'At most so many images a role, to try things out.')
     .option('--verify', 'Compare the digests of domains that are there, not only the sizes of their files.')
     .option('--list', 'Show which are there, and where; make none.')
     .option('--verbose', 'Show the stack of an error.')

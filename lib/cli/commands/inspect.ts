@@ -3,6 +3,7 @@ import type { Model, ModelInfo } from '../../model.js';
 import { type Facts, number, type Table, table, text } from '../../report/blocks.js';
 import { count, percent } from '../../report/format.js';
 import { flattened } from '../../report/present.js';
+import { isObject } from '../../report/report.js';
 import { blocksToText } from '../../report/text.js';
 import { misused } from '../usage.js';
 
@@ -44,6 +45,7 @@ function parseShape(words: string): number[] {
 function show(file: string, model: Model, info: ModelInfo): string {
   return blocksToText([
     overview(file, info),
+    ...history(info),
     layerTable(model, info),
     parameterTable(info),
     ...unknowns(info),
@@ -63,9 +65,26 @@ function overview(file: string, info: ModelInfo): Facts {
       ? []
       : [{ label: 'Multiply-accumulates', value: count(info.multiplyAccumulates) }]),
     { label: 'Digest', value: info.digest },
-    ...flattened(info.manifest, 'manifest'),
+    ...flattened(withoutMethods(info.manifest), 'manifest'),
   ];
   return { kind: 'facts', title: file, entries };
+}
+
+function withoutMethods({ methods: _, ...rest }: ModelInfo['manifest']) {
+  return rest;
+}
+
+// The methods that the full manifest tells of, in the order in which they ended. Whoever wrote the file wrote it.
+function history({ manifest }: ModelInfo): Table[] {
+  const steps: unknown[] = Array.isArray(manifest.methods) ? manifest.methods : [];
+  if (steps.length === 0) return [];
+  const rows = steps.filter(isObject).map(({ method, seed, inputs }) => {
+    const named = isObject(inputs) ? Object.values(inputs).flat().filter(isObject) : [];
+    const names = named.flatMap(({ name }) => (typeof name === 'string' ? [name] : []));
+    return [String(method), String(seed), names.join(', ') || '–'];
+  });
+  const columns = ['Method', 'Seed', 'Domains'].map(text);
+  return [table('What made it', columns, rows, 'With all options and digests: --json.')];
 }
 
 function layerTable({ layers }: Model, { costs }: ModelInfo): Table {
@@ -74,24 +93,24 @@ function layerTable({ layers }: Model, { costs }: ModelInfo): Table {
     return [
       aliases.length === 0 ? path : `${path} (tied: ${aliases.join(', ')})`,
       kind,
-      weightShape.join(' x '),
+      weightShape.join('×'),
       norm ?? '–',
       prunable ? 'yes' : 'no',
-      calls.map(({ outputShape }) => outputShape.join(' x ')).join('; ') || '–',
+      calls.map(({ outputShape }) => outputShape.join('×')).join('; ') || '–',
       calls.length === 0 ? '–' : count(calls.reduce((sum, { multiplyAccumulates: n }) => sum + n, 0)),
     ];
   });
-  const columns = [
-    ...['Layer', 'Kind', 'Weight', 'Norm', 'Prunable', 'Output'].map(text),
-    number('Multiply-accumulates'),
-  ];
-  return table('Layers', columns, rows);
+  const columns = ['Layer', 'Kind', 'Weight', 'Norm', 'Prunable'].map(text);
+  if (costs.length > 0)
+    return table('Layers', [...columns, text('Output'), number('Multiply-accumulates')], rows);
+  const known = rows.map((row) => row.slice(0, columns.length));
+  return table('Layers', columns, known, 'What each layer costs: --input-shape.');
 }
 
 function parameterTable({ parameters }: ModelInfo): Table {
   const rows = parameters.map(({ path, shape, dtype, count: n, zeros }) => [
     path,
-    shape.join(' x '),
+    shape.join('×'),
     dtype,
     count(n),
     count(zeros),

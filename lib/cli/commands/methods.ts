@@ -26,5 +26,5 @@ function list(methods: Library['methods']): string {
     label: name.split('.').map(kebab).join(' '),
     value: summary,
   }));
-  return blocksToText([{ kind: 'facts', title: 'espalier', entries }]);
+  return blocksToText([{ kind: 'facts', title: 'Methods', entries }]);
 }

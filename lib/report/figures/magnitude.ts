@@ -6,7 +6,7 @@ import type { AnyReport } from '../report.js';
 import { domainName, modelName } from '../words.js';
 import { presenter } from './presenter.js';
 import { maybe } from './share.js';
-import { learningCurves, supervisedFigures } from './supervised.js';
+import { learningCurves, returned, supervisedFigures } from './supervised.js';
 
 const layer = z.object({
   path: z.string(),
@@ -34,7 +34,7 @@ export type MagnitudeFigures = z.infer<typeof magnitudeFigures>;
 export const magnitude = presenter(magnitudeFigures, (figures, report) => ({
   title: `Magnitude pruning to ${percentInWords(figures.sparsity)}`,
   summary: summary(figures, report),
-  highlights: highlights(figures),
+  highlights: highlights(figures, report),
   blocks: [
     ...layerSparsity(figures.layers, figures.sparsity),
     ...stages(figures),
@@ -64,8 +64,11 @@ function unit(structure: MagnitudeFigures['structure']): string {
   return 'single weights, those with the smallest magnitude';
 }
 
-function highlights({ sparsity, requested, totals, fineTune }: MagnitudeFigures): Highlight[] {
-  const best = fineTune?.best?.selectAccuracy ?? fineTune?.epochs.at(-1)?.selectAccuracy;
+function highlights(
+  { sparsity, requested, totals, fineTune }: MagnitudeFigures,
+  { options }: AnyReport,
+): Highlight[] {
+  const heldOut = fineTune && returned(fineTune, options?.fineTune)?.selectAccuracy;
   return [
     {
       label: 'Sparsity',
@@ -79,9 +82,9 @@ function highlights({ sparsity, requested, totals, fineTune }: MagnitudeFigures)
       value: count(totals.weights - totals.zeros),
       note: `of ${count(totals.weights)}`,
     },
-    ...(best === null || best === undefined
+    ...(heldOut === null || heldOut === undefined
       ? []
-      : [{ label: 'Held-out accuracy', value: percent(best), note: 'after fine-tuning' }]),
+      : [{ label: 'Held-out accuracy', value: percent(heldOut), note: 'after fine-tuning' }]),
   ];
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type Block, type Highlight, number, table } from '../blocks.js';
 import { lines, type Point } from '../charts.js';
 import { count, figure, isNumber, percent, percentInWords, plural } from '../format.js';
-import type { AnyReport } from '../report.js';
+import { type AnyReport, isObject } from '../report.js';
 import { domainName, modelName } from '../words.js';
 import { presenter } from './presenter.js';
 import { maybe } from './share.js';
@@ -29,12 +29,19 @@ export type SupervisedFigures = z.infer<typeof supervisedFigures>;
 export const supervised = presenter(supervisedFigures, (figures, report) => ({
   title: `Training of ${modelName(report)}`,
   summary: summary(figures, report),
-  highlights: highlights(figures),
+  highlights: highlights(figures, report),
   blocks: learningCurves(figures),
 }));
 
-function summary({ epochs, steps, best, sparsity }: SupervisedFigures, report: AnyReport): string {
-  const kept = best ? `; the weights of epoch ${best.epoch}, the best on held-out samples, were kept` : '';
+/** The epoch whose weights were returned: the best one where `options` ask for it, else the last. */
+export function returned({ epochs, best }: SupervisedFigures, options: unknown) {
+  return best && isObject(options) && options.restoreBest === true ? best : epochs.at(-1);
+}
+
+function summary(figures: SupervisedFigures, report: AnyReport): string {
+  const { epochs, steps, best, sparsity } = figures;
+  const isBest = best && returned(figures, report.options) === best;
+  const kept = isBest ? `; the weights of epoch ${best.epoch}, the best on held-out samples, were kept` : '';
   const zeros = sparsity ? ` ${percentInWords(sparsity)} of the weights are zero.` : '';
   return (
     `Trained ${modelName(report)} on the domain ${domainName(report)} for ${plural(epochs.length, 'epoch')} ` +
@@ -42,13 +49,15 @@ function summary({ epochs, steps, best, sparsity }: SupervisedFigures, report: A
   );
 }
 
-function highlights({ epochs, best, finalLoss, sparsity }: SupervisedFigures): Highlight[] {
+function highlights(figures: SupervisedFigures, { options }: AnyReport): Highlight[] {
+  const { epochs, best, finalLoss, sparsity } = figures;
   const last = epochs.at(-1);
+  const kept = returned(figures, options);
   const all: (Highlight | false)[] = [
-    isNumber(best?.selectAccuracy) && {
+    isNumber(kept?.selectAccuracy) && {
       label: 'Held-out accuracy',
-      value: percent(best.selectAccuracy),
-      note: `best, epoch ${best.epoch}`,
+      value: percent(kept.selectAccuracy),
+      note: kept === best ? `best, epoch ${kept.epoch}` : 'last epoch',
     },
     isNumber(last?.accuracy) && {
       label: 'Training accuracy',
