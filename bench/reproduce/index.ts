@@ -1,0 +1,60 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Domain, evaluate, Model } from '../../lib/index.js';
+import { ltp } from './ltp.js';
+import { type Context, machine, type Reproduction } from './reproduction.js';
+
+const reproductions: { [name: string]: (context: Context) => Promise<Reproduction> } = { ltp };
+
+/** npm run reproduce -- NAME [--seeds 1,2,3] [--out FOLDER]: writes NAME.json; the number of claims that fail. */
+export async function reproduce(argv: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      seeds: { type: 'string', default: '1,2,3' },
+      out: { type: 'string', default: 'docs/reproduction' },
+    },
+  });
+  const [name = ''] = positionals;
+  const run = reproductions[name];
+  if (run === undefined || positionals.length > 1) {
+    throw new Error(
+      `expected one of ${Object.keys(reproductions).join(', ')}, received ${positionals.join(' ') || 'none'}`,
+    );
+  }
+  const seeds = values.seeds.split(',').map(Number);
+  if (!seeds.every(Number.isSafeInteger))
+    throw new Error(`expected whole numbers for --seeds, received ${values.seeds}`);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'espalier-reproduce-'));
+  const start = performance.now();
+  try {
+    const result = await run({ seeds, folder, log: (line) => console.log(line) });
+    for (const { holds, text, measured } of result.claims)
+      console.log(`${holds ? 'holds' : 'FAILS'}  ${text}\n       ${measured}`);
+    fs.mkdirSync(values.out, { recursive: true });
+    const facts = {
+      name,
+      seeds,
+      seconds: Math.round((performance.now() - start) / 1000),
+      machine: await environment(),
+    };
+    fs.writeFileSync(
+      path.join(values.out, `${name}.json`),
+      `${JSON.stringify({ ...facts, ...result }, null, 2)}\n`,
+    );
+    return result.claims.filter(({ holds }) => !holds).length;
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+// Versions come from a report: any that this process makes has them. The digests of the samples as well.
+async function environment() {
+  const domain = await Domain.sample('optdigits', { channels: 1, size: 28 });
+  const model = await Model.create('lenet5', { classes: 10, inChannels: 1, inputSize: 28, seed: 0 });
+  const { report } = await evaluate.accuracy(model, { domain });
+  return { ...machine(report), data: { optdigits: (report.inputs as { [name: string]: unknown }).domain } };
+}

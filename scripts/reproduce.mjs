@@ -1,0 +1,30 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { inRoot, root } from './lib/paths.mjs';
+import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
+import { main } from './lib/problem.mjs';
+import { renderReproductions } from './lib/reproductions.mjs';
+
+// npm run reproduce -- NAME [--seeds 1,2,3]: runs the experiments behind a method's claims on real data, writes
+// docs/reproduction/NAME.json, and docs/reproduction.md from all such files. --render only writes the page.
+await main(async () => {
+  const args = process.argv.slice(2);
+  process.chdir(root);
+  let failed = 0;
+  if (!args.includes('--render')) {
+    await ensureNative(await ensureTools());
+    await ensureTypeScript();
+    const { makeSamples } = await import('../dist/lib/data/index.js');
+    await makeSamples({ names: ['optdigits', 'mnist'], out: inRoot('data'), onProgress: () => {} });
+    const { reproduce } = await import('../dist/bench/reproduce/index.js');
+    failed = await reproduce(args);
+  }
+  const folder = inRoot('docs/reproduction');
+  const results = fs
+    .readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .sort()
+    .map((file) => JSON.parse(fs.readFileSync(path.join(folder, file), 'utf8')));
+  fs.writeFileSync(inRoot('docs/reproduction.md'), renderReproductions(results));
+  return failed > 0 ? 1 : 0;
+});
