@@ -115,12 +115,13 @@ bool Job::checkpointDue(int64_t step) const {
 }
 
 void Job::writeCheckpointNow() {
-  const CheckpointOptions& options = *context_.request.run.checkpoint;
+  const std::optional<CheckpointOptions>& options = context_.request.run.checkpoint;
+  if (!options) return;
   context_.lastCheckpoint = std::chrono::steady_clock::now();
   try {
-    writeCheckpoint(options.path, context_.identity, *context_.root, options.keep);
+    writeCheckpoint(options->path, context_.identity, *context_.root, options->keep);
   } catch (const Error& error) {
-    if (options.onWriteError == OnWriteError::kStop) throw;
+    if (options->onWriteError == OnWriteError::kStop) throw;
     warn(text("a checkpoint was not written: ", error.message()));
   }
 }

@@ -62,9 +62,11 @@ class Job {
   CheckpointEntry& enter(const std::string& key) { return node_.enter(key); }
   // How many entries came before the next: tells two trainings of one method apart.
   uint64_t ordinal() const { return node_.next; }
+  // What a training ran between its steps before it was saved is not asked for again.
+  void goOnAt(int64_t ordinal) { node_.goOnAt(ordinal); }
   bool writesCheckpoints() const { return context_.request.run.checkpoint.has_value(); }
   bool checkpointDue(int64_t step) const;
-  // The entry that is running must hold what is to be saved. Obeys onWriteError.
+  // The entries that are running must hold what is to be saved. Obeys onWriteError.
   void writeCheckpointNow();
   std::string checkpointPath() const;
 

@@ -77,7 +77,7 @@ void replaceForward(torch::jit::Module& module, std::shared_ptr<torch::jit::Grap
   if (!module.hasattr("training")) module.register_attribute("training", c10::BoolType::get(), false);
   const auto type = module.type();
   const c10::FunctionSchema schema = type->getMethod("forward").getSchema();
-  const c10::QualifiedName name(*type->name(), "forward");
+  const c10::QualifiedName name = type->getMethod("forward").qualname();
   const auto unit = module._ivalue()->compilation_unit();
   type->unsafeRemoveMethod("forward");
   unit->unsafeRemoveMethod(name);

@@ -106,7 +106,13 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
       request.run.resume ? resumeFrom(context, *request.run.resume) : std::make_unique<CheckpointNode>();
 
   Job job(context, *context.root, request.method, static_cast<uint64_t>(request.run.seed), 0, 1);
-  MethodResult result = runMethod(method, request.inputs, request.options, job);
+  MethodResult result;
+  try {
+    result = runMethod(method, request.inputs, request.options, job);
+  } catch (const Cancelled&) {
+    job.writeCheckpointNow();
+    throw;
+  }
   // Whatever the method planned, the last word is that all of it is done.
   job.progress("done", 1, 1, HUGE_VAL, 0, Value::Map{}, /*now=*/true);
 

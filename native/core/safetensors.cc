@@ -44,8 +44,8 @@ std::optional<at::ScalarType> dtypeNamed(std::string_view name) {
   return std::nullopt;
 }
 
-int64_t countBytes(const SafetensorsEntry& entry) {
-  auto bytes = static_cast<int64_t>(c10::elementSize(*entry.type));
+int64_t countBytes(const SafetensorsEntry& entry, at::ScalarType type) {
+  auto bytes = static_cast<int64_t>(c10::elementSize(type));
   for (const int64_t size : entry.shape) {
     if (size < 0 || __builtin_mul_overflow(bytes, size, &bytes))
       throw SafetensorsFault(kLengthBytes, text("a shape of fewer than 2^63 bytes for tensor ", entry.name),
@@ -70,10 +70,10 @@ SafetensorsEntry parseEntry(const std::string& name, const Value& value, uint64_
   }
   entry.begin = dataAt + static_cast<uint64_t>(offsets[0].asInt());
   entry.end = dataAt + static_cast<uint64_t>(offsets[1].asInt());
-  if (const uint64_t length = entry.end - entry.begin;
-      entry.type && static_cast<uint64_t>(countBytes(entry)) != length) {
-    throw SafetensorsFault(entry.begin, text(countBytes(entry), " bytes of tensor ", name), text(length));
-  }
+  if (!entry.type) return entry;
+  const auto bytes = static_cast<uint64_t>(countBytes(entry, *entry.type));
+  if (const uint64_t length = entry.end - entry.begin; bytes != length)
+    throw SafetensorsFault(entry.begin, text(bytes, " bytes of tensor ", name), text(length));
   return entry;
 }
 

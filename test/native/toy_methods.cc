@@ -293,11 +293,61 @@ ModelOutput runParent(const ModelOnDomain& inputs, const NoOptions&, CurveReport
   return {std::dynamic_pointer_cast<Model>(second.outputs.at("model").asHandle())};
 }
 
+// --- sub-runs inside a training
+
+struct NestedState {
+  std::shared_ptr<Domain> domain;  // given, the same on resume
+  std::shared_ptr<Model> model;
+  Optimizer optimizer;
+  std::vector<double> curve;
+  template <class V>
+  void fields(V&& visit) {
+    visit("model", model);
+    visit("optimizer", optimizer);
+    visit("curve", curve);
+  }
+};
+
+void nestedStep(NestedState& state, const Batches& batches, StepContext& context) {
+  onToyStep();
+  const at::Tensor loss =
+      crossEntropy(context.forward(*state.model, batches[0].inputs), batches[0].labels, 0).mean();
+  context.backward(loss, state.optimizer.parameters());
+  context.optimise(state.optimizer, 0.01);
+}
+
+// What an attack on the model of this moment would reach.
+void attack(NestedState& state, Job& job) {
+  const Value inputs =
+      Value::Map{{"model", HandlePtr(state.model->clone())}, {"domain", HandlePtr(state.domain)}};
+  state.curve.push_back(
+      job.run("toy.admm", inputs, Value::Map{}).report.at("curve").asList().at(0).asDouble());
+}
+
+ModelOutput runNested(const ModelOnDomain& inputs, const NoOptions&, CurveReport& report, Job& job) {
+  NestedState state;
+  state.domain = inputs.domain;
+  state.model = inputs.model->clone();
+  state.optimizer = Optimizer(adam(), trainable(*state.model));
+  Phase<NestedState> phase;
+  phase.name = "nested";
+  phase.streams = {stream(inputs)};
+  phase.epochs = 2;
+  phase.begin = [](NestedState& now, Job& of) { attack(now, of); };
+  phase.step = nestedStep;
+  phase.endEpoch = [](NestedState& now, int64_t, Job& of) { attack(now, of); };
+  train(job, state, {phase});
+  state.curve.push_back(job.memo("constant", [] { return Value(0.25); }).asDouble());
+  report.curve = state.curve;
+  return {state.model};
+}
+
 }  // namespace
 
 Method toyGradual() { return method("toy.gradual", runGradual); }
 Method toyAdmm() { return method("toy.admm", runAdmm); }
 Method toyAdversarial() { return method("toy.adversarial", runAdversarial); }
+Method toyNested() { return method("toy.nested", runNested); }
 Method toyParent() { return method("toy.parent", runParent); }
 
 }  // namespace espalier::test

@@ -19,6 +19,7 @@ std::shared_ptr<Model> makePerceptron(int64_t inputs, int64_t hidden, int64_t ou
 Method toyGradual();      // prunes a little more after each epoch, keeps the best iterate
 Method toyAdmm();         // a second network, dual variables, two phases
 Method toyAdversarial();  // generator and discriminator, two optimisers, noise from a named generator
+Method toyNested();       // a training that runs another before its first step and after each epoch
 Method toyParent();       // a memo, then two sub-runs that build on each other
 
 }  // namespace espalier::test

@@ -16,7 +16,7 @@ using namespace espalier::test;
 namespace {
 
 const MethodTable& toys() {
-  static const MethodTable table{toyGradual(), toyAdmm(), toyAdversarial(), toyParent()};
+  static const MethodTable table{toyGradual(), toyAdmm(), toyAdversarial(), toyNested(), toyParent()};
   return table;
 }
 
@@ -102,6 +102,30 @@ TEST("trainer: generator and discriminator stopped after every step end with the
   testResume("toy.adversarial");
 }
 TEST("trainer: sub-runs stopped after every step end with the same bytes") { testResume("toy.parent"); }
+TEST("trainer: sub-runs between the steps of a training, stopped after every step, end with the same bytes") {
+  testResume("toy.nested");
+}
+
+TEST("checkpoint: a run that is cancelled between its trainings writes one") {
+  const Folder folder;
+  RunControl control;
+  RunRequest run = request("toy.nested", toyDomain());
+  run.run.checkpoint = CheckpointOptions{};
+  run.run.checkpoint->path = folder.file("a.checkpoint");
+  int steps = 0;
+  // The last step of all: what notices is the memo behind the training.
+  onToyStep = [&] {
+    if (++steps == 55) control.cancel();
+  };
+  bool cancelled = false;
+  try {
+    execute(toys(), run, control);
+  } catch (const Cancelled&) {
+    cancelled = true;
+  }
+  EXPECT(cancelled);
+  EXPECT(readCheckpoint(run.run.checkpoint->path).root->entries.at(0)->finished);
+}
 
 TEST("trainer: another seed gives another result") {
   const auto domain = toyDomain();

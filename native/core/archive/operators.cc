@@ -91,13 +91,14 @@ class Compiler {
 // "record 'code/__torch__.py', line 7: y = torch.save(x, ...)"
 std::string placeOf(const torch::jit::SourceRange& range) {
   const auto& source = range.source();
-  if (!source || !source->filename()) return "a built-in function";
+  const std::optional<std::string> file = source ? source->filename() : std::nullopt;
+  if (!file) return "a built-in function";
   const size_t line = source->lineno_for_offset(range.start());
   std::string text = source->get_line(line).str();
   text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
   while (!text.empty() && text.back() == '\n') text.pop_back();
   if (text.size() > 120) text = text.substr(0, 117) + "...";
-  return espalier::text("record '", *source->filename(), "', line ", line + 1, ": ", text);
+  return espalier::text("record '", *file, "', line ", line + 1, ": ", text);
 }
 
 class Scanner {

@@ -175,6 +175,14 @@ CheckpointEntry& CheckpointNode::enter(const std::string& key) {
   return entry;
 }
 
+void CheckpointNode::goOnAt(int64_t ordinal) {
+  if (ordinal < static_cast<int64_t>(next) || ordinal > static_cast<int64_t>(entries.size())) {
+    fail(ErrorCode::kCheckpointInvalid, "expected ", method, " to go on at one of its ", entries.size(),
+         " saved parts, found ", ordinal);
+  }
+  next = static_cast<size_t>(ordinal);
+}
+
 void writeCheckpoint(const std::string& path, const Value& identity, const CheckpointNode& root,
                      int64_t keep) {
   TreeWriter writer;

@@ -35,6 +35,8 @@ struct CheckpointNode {
 
   // The saved entry that comes next, or a new one. A saved entry of another key is ERR_CHECKPOINT_INVALID.
   CheckpointEntry& enter(const std::string& key);
+  // Passes over saved entries.
+  void goOnAt(int64_t ordinal);
 };
 
 // Parsed, checked, but not yet compared with the run that wants it.

@@ -20,7 +20,7 @@ using WeakTensor = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensor
 
 class StoredDataset final : public Dataset {
  public:
-  explicit StoredDataset(StoragePtr storage)
+  explicit StoredDataset(const StoragePtr& storage)
       : StoredDataset(storage, at::arange(storage->size(), at::kLong),
                       Transform(storage->type(), storage->sampleShape())) {
     whole_ = true;
@@ -184,9 +184,9 @@ DatasetPtr Dataset::open(const DatasetSource& source) {
   return std::make_shared<StoredDataset>(openStorage(source));
 }
 
-DatasetPtr Dataset::fromTensors(at::Tensor samples, at::Tensor labels, std::optional<int64_t> classes) {
-  return std::make_shared<StoredDataset>(
-      Storage::fromTensors(std::move(samples), std::move(labels), classes));
+DatasetPtr Dataset::fromTensors(at::Tensor samples, const at::Tensor& labels,
+                                std::optional<int64_t> classes) {
+  return std::make_shared<StoredDataset>(Storage::fromTensors(std::move(samples), labels, classes));
 }
 
 Value Dataset::describe() const {

@@ -47,7 +47,7 @@ class Dataset : public Handle {
   static std::shared_ptr<Dataset> open(const DatasetSource& source);
   // samples uint8, float32, int32 or int64: [N, C, H, W], [N, H, W] (one channel), [N, D] or [N, L]; labels
   // int64 [N]. Takes the tensors over: nobody may write them afterwards.
-  static std::shared_ptr<Dataset> fromTensors(at::Tensor samples, at::Tensor labels,
+  static std::shared_ptr<Dataset> fromTensors(at::Tensor samples, const at::Tensor& labels,
                                               std::optional<int64_t> classes = {});
 
   virtual int64_t size() const = 0;

@@ -11,8 +11,8 @@ constexpr std::string_view kRoleNames[] = {"fit", "select", "report"};
 
 std::string_view roleName(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
 
-const DatasetPtr& required(const DatasetPtr& dataset, Role role, const std::string& domain,
-                           std::string_view method) {
+DatasetPtr required(const DatasetPtr& dataset, Role role, const std::string& domain,
+                    std::string_view method) {
   if (dataset) return dataset;
   fail(ErrorCode::kDataInvalid, method, " needs ", roleName(role), " data of domain ", domain,
        ", which has none. Open the domain with ", roleName(role));

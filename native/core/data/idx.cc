@@ -8,7 +8,7 @@ namespace {
 constexpr size_t kMagicBytes = 4;
 constexpr int kMaxRank = 4;
 
-std::optional<at::ScalarType> typeOf(uint8_t code) {
+at::ScalarType typeOf(uint8_t code) {
   switch (code) {
     case 0x08:
       return at::kByte;
@@ -23,7 +23,7 @@ std::optional<at::ScalarType> typeOf(uint8_t code) {
     case 0x0E:
       return at::kDouble;
     default:
-      return std::nullopt;
+      return at::ScalarType::Undefined;
   }
 }
 
@@ -34,8 +34,8 @@ uint32_t readBigEndian(const uint8_t* data) {
 }  // namespace
 
 bool isIdx(std::span<const uint8_t> bytes) {
-  return bytes.size() >= kMagicBytes && bytes[0] == 0 && bytes[1] == 0 && typeOf(bytes[2]) && bytes[3] >= 1 &&
-         bytes[3] <= kMaxRank;
+  return bytes.size() >= kMagicBytes && bytes[0] == 0 && bytes[1] == 0 &&
+         typeOf(bytes[2]) != at::ScalarType::Undefined && bytes[3] >= 1 && bytes[3] <= kMaxRank;
 }
 
 Array parseIdx(const MappedFilePtr& file) {
@@ -48,7 +48,7 @@ Array parseIdx(const MappedFilePtr& file) {
               "Copy or download the file again"});
   }
   Array array{
-      .file = file, .name = "", .type = *typeOf(bytes[2]), .bigEndian = true, .shape = {}, .offset = header};
+      .file = file, .name = "", .type = typeOf(bytes[2]), .bigEndian = true, .shape = {}, .offset = header};
   for (uint64_t i = 0; i < rank; ++i)
     array.shape.push_back(readBigEndian(bytes.data() + kMagicBytes + 4 * i));
   const uint64_t size = countBytes(*file, kMagicBytes, array.shape, array.elementBytes());

@@ -57,10 +57,9 @@ void MappedFile::checkUnchanged() const {
 
 void MappedFile::willNeed(const uint8_t* first, size_t count) const {
   static const auto kPage = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(first);
-  const uintptr_t page = begin / kPage * kPage;
+  const uintptr_t before = reinterpret_cast<uintptr_t>(first) % kPage;
   // A hint: where the kernel declines it, the read itself brings the bytes.
-  ::madvise(reinterpret_cast<void*>(page), count + (begin - page), MADV_WILLNEED);
+  ::madvise(const_cast<uint8_t*>(first) - before, count + before, MADV_WILLNEED);
 }
 
 void failData(const std::string& path, uint64_t offset, const Damage& damage) {

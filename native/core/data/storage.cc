@@ -42,6 +42,8 @@ T element(const Array& array, int64_t index) {
 
 template <class T>
 void widen(const Array& array, int64_t* out) {
+  // The sign of an int8 label counts: a negative one is refused later.
+  // NOLINTNEXTLINE(bugprone-signed-char-misuse)
   for (int64_t i = 0; i < array.count(); ++i) out[i] = static_cast<int64_t>(element<T>(array, i));
 }
 
@@ -124,7 +126,8 @@ std::shared_ptr<Storage> Storage::inMemory(at::Tensor samples) {
   return storage;
 }
 
-StoragePtr Storage::fromTensors(at::Tensor samples, at::Tensor labels, std::optional<int64_t> classes) {
+StoragePtr Storage::fromTensors(at::Tensor samples, const at::Tensor& labels,
+                                std::optional<int64_t> classes) {
   requireSampleType(samples.scalar_type(), "samples");
   if (labels.dim() != 1 || labels.scalar_type() != at::kLong) {
     fail(ErrorCode::kDataInvalid, "labels: expected int64 of shape [N], found ",

@@ -25,7 +25,7 @@ struct Run {
 // Immutable; datasets share it.
 class Storage {
  public:
-  static std::shared_ptr<const Storage> fromTensors(at::Tensor samples, at::Tensor labels,
+  static std::shared_ptr<const Storage> fromTensors(at::Tensor samples, const at::Tensor& labels,
                                                     std::optional<int64_t> classes);
   static std::shared_ptr<const Storage> fromArrays(const Array& samples, const Array& labels,
                                                    std::optional<int64_t> classes);

@@ -116,7 +116,8 @@ std::shared_ptr<torch::jit::Graph> withProbes(torch::jit::Graph& graph, const st
   const auto listType = c10::ListType::create(c10::ListType::ofInts());
   Value* list = copy->addInput()->setType(listType);
   for (size_t i = 0; i < probes.size(); ++i) {
-    Node* node = nodes.at(probes[i].node);
+    const Probe& probe = probes[i];
+    Node* node = nodes.at(probe.node);
     const WithInsertPoint point(node->next());
     const auto append = [&](Value* item) {
       copy->insertNode(copy->create(kAppend, {list, item}, 1))->output()->setType(listType);
@@ -127,9 +128,9 @@ std::shared_ptr<torch::jit::Graph> withProbes(torch::jit::Graph& graph, const st
       append(size->output());
     };
     append(copy->insertConstant(Shape{static_cast<int64_t>(i)}));
-    shapeOf(node->input(probes[i].input));
-    if (probes[i].operand) {
-      shapeOf(node->input(*probes[i].operand));
+    shapeOf(node->input(probe.input));
+    if (probe.operand) {
+      shapeOf(node->input(*probe.operand));
     } else {
       append(copy->insertConstant(Shape{}));
     }

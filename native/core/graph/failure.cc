@@ -44,7 +44,7 @@ Told readTraceback(const std::string& report) {
         place = text.substr(6, end - 6) + ":" + text.substr(number + 5, text.find(',', number) - number - 5);
       }
     } else if (text.find("<--- HERE") != std::string::npos) {
-      told.source = place.empty() ? before : place + ": " + before;
+      told.source = place.empty() ? before : espalier::text(place, ": ", before);
     } else if (text.starts_with("Traceback of TorchScript")) {
       inTraceback = true;
     } else if (inTraceback && isVerdict(text)) {

@@ -133,7 +133,9 @@ std::vector<Node*> countedBatches(torch::jit::Graph& graph) {
 Value* probabilityInTraining(torch::jit::Graph& graph, Value* training, Value* probability) {
   Node* choice = graph.insertNode(graph.create(prim::If, {training}, 1));
   choice->output()->setType(c10::FloatType::get());
-  for (const double value : {torch::jit::toIValue(probability)->toDouble(), 0.0}) {
+  // What is baked in is a constant.
+  const double baked = torch::jit::constant_as<double>(probability).value_or(0.0);
+  for (const double value : {baked, 0.0}) {
     torch::jit::Block* branch = choice->addBlock();
     const WithInsertPoint point(branch);
     branch->registerOutput(graph.insertConstant(value));

@@ -151,6 +151,7 @@ std::shared_ptr<torch::jit::Graph> withTaps(torch::jit::Graph& graph, const Laye
   std::vector<Tap> taps = findTaps(*copy, analysis, points);
   protect(copy, taps, analysis.layers.data(), points);
   std::vector<Value*> lists;
+  lists.reserve(points.size());
   for (size_t point = 0; point < points.size(); ++point) {
     lists.push_back(copy->addInput()->setType(c10::ListType::ofTensors()));
   }

@@ -50,11 +50,15 @@ class Trainer {
   }
 
   void run() {
-    if (!entry_.state.scalars.asMap().empty()) unpack(entry_.state);
+    if (!entry_.state.scalars.asMap().empty()) {
+      unpack(entry_.state);
+      job_.goOnAt(entry_.state.scalars.at("ordinal").asInt());
+    }
     if (entry_.finished) {
       job_.finishUnits(options_.units);
       return;
     }
+    entry_.state = StateArchive{};
     for (; position_.phase < phases_.size(); position_ = {position_.phase + 1, 0, 0, false})
       runPhase(phases_[position_.phase]);
     entry_.finished = true;
@@ -74,7 +78,7 @@ class Trainer {
 
   void runPhase(const ErasedPhase& phase) {
     openStreams(phase);
-    if (!position_.begun && phase.begin) phase.begin();
+    if (!position_.begun && phase.begin) betweenSteps(phase.begin);
     position_.begun = true;
     keepGoodState();
     windowStart_ = std::chrono::steady_clock::now();
@@ -152,27 +156,28 @@ class Trainer {
 
   void closeEpoch(const ErasedPhase& phase) {
     checkGuard(phase);
-    if (phase.endEpoch) {
-      // endEpoch may change the state and be cancelled half way: what is saved then is the state before it.
-      if (job_.writesCheckpoints()) entry_.state = pack(/*copy=*/true);
-      try {
-        phase.endEpoch(position_.epochsClosed);
-      } catch (const Cancelled&) {
-        if (job_.writesCheckpoints()) job_.writeCheckpointNow();
-        throw;
-      }
-    }
+    if (phase.endEpoch) betweenSteps([&] { phase.endEpoch(position_.epochsClosed); });
     ++position_.epochsClosed;
     if (position_.step < steps_) keepGoodState();
   }
 
+  // `body` may change the state, run other methods and be cancelled half way: what a checkpoint holds
+  // meanwhile is the state before it.
+  template <class Body>
+  void betweenSteps(const Body& body) {
+    if (job_.writesCheckpoints()) entry_.state = pack(/*copy=*/true);
+    body();
+    entry_.state = StateArchive{};
+  }
+
+  // The run writes the checkpoint.
   void stopIfCancelled() {
     try {
       job_.checkCancelled();
     } catch (const Cancelled&) {
       if (job_.writesCheckpoints()) {
         checkGuard(phases_[position_.phase]);
-        saveCheckpoint();
+        entry_.state = pack(/*copy=*/false);
       }
       throw;
     }
@@ -194,6 +199,7 @@ class Trainer {
         {"step", position_.step},
         {"epochsClosed", position_.epochsClosed},
         {"begun", position_.begun},
+        {"ordinal", static_cast<int64_t>(job_.ordinal())},
     };
     archive.scalars = std::move(scalars);
     for (auto& [name, generator] : generators_) {
@@ -246,14 +252,15 @@ class Trainer {
   // Replays from the last good state with a diagnosis of every step, to name step, layer and samples; leaves
   // the state as it was before the first bad step.
   [[noreturn]] void diverged(const ErasedPhase& phase) {
-    diagnosis_.emplace(state_.models);
+    diagnosis_ = std::make_unique<Diagnosis>(state_.models);
     const bool reproduced = replayUntil(phase, position_.step);
     const int64_t bad = position_.step;
-    const Diagnosis diagnosis = *std::exchange(diagnosis_, std::nullopt);
+    const Error error = diagnosis_->error(bad, phase.name, job_.checkpointPath());
+    diagnosis_.reset();
     if (reproduced) replayUntil(phase, bad);
     guard_.reset();
     if (job_.writesCheckpoints()) saveCheckpoint();
-    throw diagnosis.error(bad, phase.name, job_.checkpointPath());
+    throw error;
   }
 
   // Whether a step before `end` is bad; the position is then that step's.
@@ -316,7 +323,7 @@ class Trainer {
   at::Tensor scale_;   // float16 only
   at::Tensor growth_;  // float16 only
   StateArchive lastGood_;
-  std::optional<Diagnosis> diagnosis_;  // while a bad stretch is replayed
+  std::unique_ptr<Diagnosis> diagnosis_;  // while a bad stretch is replayed
   std::map<std::string, LogSum> logs_;
   std::chrono::steady_clock::time_point windowStart_;
   int64_t windowSamples_ = 0;
