@@ -44,7 +44,7 @@ await main(async () => {
     pruned.push(await watch(prune.magnitude(from.model, options)));
   }
 
-  say('All three models on all four domains (report data: nothing was chosen on it)');
+  say('All three models on all four domains (report data, which no training has seen)');
   const models = [dense, ...pruned].map(({ model }) => model);
   const labels = ['dense', '90% pruned', '98% pruned'];
   const { report: matrix } = await watch(evaluate.domains(models, domains, { labels }));

@@ -59,9 +59,13 @@ test('folders of native include only what the arrows allow', () => {
   assert.equal(wrong.map(said), []);
 });
 
+// A method may have parts: learned_threshold_fields.h beside learned_threshold.cc.
+const isPartOf = (part: string, whole: string) => part === whole || part.startsWith(`${whole}_`);
+
 test('a method includes no other method', () => {
   const wrong = includes().filter(
-    ({ from, to }) => isMethod(from) && isMethod(to) && stem(from) !== stem(to),
+    ({ from, to }) =>
+      isMethod(from) && isMethod(to) && !isPartOf(stem(to), stem(from)) && !isPartOf(stem(from), stem(to)),
   );
   assert.equal(wrong.map(said), []);
 });

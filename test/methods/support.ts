@@ -2,6 +2,10 @@ import { Dataset, Domain, Model, type Tensor } from '../../lib/index.js';
 
 // Classes that a small network tells apart at once: images whose brightness says the class.
 export async function brightness(count = 240, classes = 4, name = 'brightness'): Promise<Domain> {
+  return await Domain.open({ name, ...(await brightnessParts(count, classes)) });
+}
+
+export async function brightnessParts(count = 240, classes = 4) {
   const size = 8;
   const data = new Uint8Array(count * size * size);
   const labels: number[] = [];
@@ -15,12 +19,7 @@ export async function brightness(count = 240, classes = 4, name = 'brightness'):
   }
   const all = await Dataset.from({ data, shape: [count, 1, size, size], labels, classes });
   const [fit, select, report] = await all.split([0.6, 0.2, 0.2], { seed: 1 });
-  return await Domain.open({
-    name,
-    fit: fit as Dataset,
-    select: select as Dataset,
-    report: report as Dataset,
-  });
+  return { fit: fit as Dataset, select: select as Dataset, report: report as Dataset };
 }
 
 export async function smallNet(classes = 4, seed = 1): Promise<Model> {

@@ -258,7 +258,25 @@ std::vector<double> perWeight(const State& state, const at::Tensor& figures, Col
   return shares;
 }
 
+// Where weights shrank faster than the cap gives way, the threshold goes right below the last that must stay.
+void spareLayers(State& state) {
+  const torch::NoGradGuard noGrad;
+  const at::Tensor kept = state.figures.select(1, kKept).cpu();
+  bool any = false;
+  for (size_t i = 0; i < state.masters.size(); ++i) {
+    const auto row = static_cast<int64_t>(i);
+    if (kept[row].item<double>() >= state.leastKept[i]) continue;
+    const at::Tensor magnitude = state.masters[i].reshape({-1}).abs();
+    const int64_t rank = magnitude.numel() - static_cast<int64_t>(state.leastKept[i]) + 1;
+    const at::Tensor last = std::get<0>(magnitude.kthvalue(rank)).to(at::kDouble);
+    state.thresholds[row].copy_(last.square() * (1 - 1e-6));
+    any = true;
+  }
+  if (any) gate(state);
+}
+
 void endEpoch(State& state, int64_t index, Job& job) {
+  spareLayers(state);
   const at::Tensor figures = state.figures.cpu();
   const auto all = static_cast<double>(state.weights);
   EpochReport epoch;

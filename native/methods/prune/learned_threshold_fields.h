@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/inputs.h"
+#include "core/mask.h"
 #include "core/prune/candidates.h"
 #include "core/trail.h"
 #include "core/train/supervised_options.h"
@@ -14,14 +16,11 @@ namespace espalier::learned_threshold {
 enum class ThresholdRule { kNormalised, kPlain };
 enum class WeightGradient { kApproximate, kExact };
 
-struct Inputs {
-  std::shared_ptr<Model> model;
-  std::shared_ptr<Domain> domain;
+struct Inputs : ModelOnDomain {
   std::optional<std::shared_ptr<Model>> teacher;
   template <class V>
   void fields(V&& visit) {
-    visit("model", model);
-    visit("domain", domain);
+    ModelOnDomain::fields(visit);
     visit("teacher", teacher);
   }
 };
