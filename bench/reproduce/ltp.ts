@@ -99,15 +99,18 @@ async function measure(
   seed: number,
   more: Partial<LearnedThresholdOptions> = {},
 ): Promise<Pruned & { trail: number[] }> {
-  const { model: sparse, report, trail } = await learned(model, domain, seed, more);
-  const last = trail.points.at(-1);
-  // The trail's last point need not be the end: what is hard there is read from the run without fine-tuning.
-  const { model: hard } = await learned(model, domain, seed, { ...more, fineTuneEpochs: 0 });
-  if (last === undefined) throw new Error('expected a trail with at least one point');
+  // Fine-tuned apart, as the method would: so that the model before it can be measured too.
+  const { model: hard, report, trail } = await learned(model, domain, seed, { ...more, fineTuneEpochs: 0 });
+  const { model: fineTuned } = await train.supervised(hard, {
+    domain,
+    seed,
+    ...kTraining,
+    epochs: kFineTune,
+  });
   return {
     density: report.figures.density,
     hard: await accuracy(hard, domain),
-    fineTuned: await accuracy(sparse, domain),
+    fineTuned: await accuracy(fineTuned, domain),
     trail: trail.points.map(({ density }) => density),
   };
 }
