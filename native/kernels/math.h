@@ -39,16 +39,17 @@ ESPALIER_INLINE int32_t floatToBits(float value) {
 #endif
 }
 
-// One rounding where the target has the instruction. The baseline CPU has none, and libm's would be a call.
+// One rounding where the target has the instruction. The baseline CPU has none, and libm's would be a call,
+// which the emulation of the GPU takes.
 ESPALIER_INLINE float fma(float a, float b, float c) {
-#if defined(__CUDA_ARCH__) || defined(__FMA__)
+#if defined(__CUDA_ARCH__) || defined(__FMA__) || defined(ESPALIER_EMULATION)
   return __builtin_fmaf(a, b, c);
 #else
   return a * b + c;
 #endif
 }
 ESPALIER_INLINE double fma(double a, double b, double c) {
-#if defined(__CUDA_ARCH__) || defined(__FMA__)
+#if defined(__CUDA_ARCH__) || defined(__FMA__) || defined(ESPALIER_EMULATION)
   return __builtin_fma(a, b, c);
 #else
   return a * b + c;

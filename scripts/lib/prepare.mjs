@@ -59,7 +59,8 @@ async function ensureCompiler(env) {
 }
 
 const nativeSources = () => [
-  ...filesBelow(inRoot('native'), ['.cc', '.h']),
+  ...filesBelow(inRoot('native'), ['.cc', '.h', '.cu', '.cuh']),
+  ...filesBelow(inRoot('cmake'), ['.cmake']),
   inRoot('CMakeLists.txt'),
   inRoot('package.json'),
 ];

@@ -12,6 +12,7 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <torch/library.h>
 
+#include "kernels/between.h"
 #include "kernels/cpu/driver.h"
 #include "kernels/cpu/select_scan.h"
 
@@ -293,12 +294,11 @@ std::vector<at::Tensor> selectLowestEach(at::TensorList tensors, at::IntArrayRef
 
 int64_t countIn(const at::Tensor& mask) { return mask.numel() - at::count_nonzero(mask).item<int64_t>(); }
 
-// How many of each tensor fall when the threshold is `key` and the limits hold: found by bisection on the
-// keys.
+// How many of each tensor fall under the limits.
 template <class T>
-std::vector<int64_t> cutsBetween(const Values<T>& values, int64_t cut, at::IntArrayRef least,
-                                 at::IntArrayRef most) {
-  const auto cutsAt = [&](KeyOf<T> threshold) {
+std::vector<int64_t> cutsOf(const Values<T>& values, int64_t cut, at::IntArrayRef least,
+                            at::IntArrayRef most) {
+  const auto countBelow = [&](KeyOf<T> threshold) {
     std::vector<std::atomic<int64_t>> below(values.tensors.size());
     forEachChunk(values.chunks, [&](size_t i) {
       const Chunk& chunk = values.chunks[i];
@@ -310,36 +310,9 @@ std::vector<int64_t> cutsBetween(const Values<T>& values, int64_t cut, at::IntAr
                                              [&](T value) { return keyOf(value) < threshold; });
       }
     });
-    std::vector<int64_t> cuts;
-    for (size_t i = 0; i < below.size(); ++i) cuts.push_back(std::clamp(below[i].load(), least[i], most[i]));
-    return cuts;
+    return std::vector<int64_t>(below.begin(), below.end());
   };
-  const auto sumOf = [](const std::vector<int64_t>& cuts) {
-    int64_t sum = 0;
-    for (const int64_t count : cuts) sum += count;
-    return sum;
-  };
-  // The largest threshold that does not cut too many; one step above it cuts too many or all that the limits
-  // allow.
-  KeyOf<T> low = 0;
-  KeyOf<T> high = keyOf(std::numeric_limits<T>::infinity()) + 1;
-  while (low < high) {
-    const KeyOf<T> middle = low + (high - low + 1) / 2;
-    if (sumOf(cutsAt(middle)) <= cut) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  std::vector<int64_t> cuts = cutsAt(low);
-  const std::vector<int64_t> above = cutsAt(low + 1);
-  int64_t rest = cut - sumOf(cuts);
-  for (size_t i = 0; i < cuts.size(); ++i) {
-    const int64_t ties = std::min(rest, above[i] - cuts[i]);
-    cuts[i] += ties;
-    rest -= ties;
-  }
-  return cuts;
+  return cutsBetween(keyOf(std::numeric_limits<T>::infinity()), cut, least, most, countBelow);
 }
 
 std::vector<at::Tensor> selectLowestBetween(at::TensorList tensors, int64_t cut, at::IntArrayRef least,
@@ -355,7 +328,7 @@ std::vector<at::Tensor> selectLowestBetween(at::TensorList tensors, int64_t cut,
   }
   if (within) return masks;
   const std::vector<int64_t> cuts = dispatchKeys(
-      tensors, [&](auto type) { return cutsBetween(Values<decltype(type)>(tensors), cut, least, most); });
+      tensors, [&](auto type) { return cutsOf(Values<decltype(type)>(tensors), cut, least, most); });
   return selectLowestEach(tensors, cuts);
 }
 
