@@ -10,11 +10,7 @@ namespace espalier {
 
 const MethodTable& methodRegistry() {
   static const auto* methods = new MethodTable{
-      trainSupervised(),
-      pruneMagnitude(),
-      pruneLearnedThreshold(),
-      evaluateAccuracy(),
-      evaluateDomains(),
+      trainSupervised(), pruneMagnitude(), pruneLearnedThreshold(), evaluateAccuracy(), evaluateDomains(),
   };
   return *methods;
 }

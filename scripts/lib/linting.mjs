@@ -63,6 +63,8 @@ async function clangTidy(tools, budgetMs) {
   return {
     passed: failures.length === 0,
     note: `${checked} files checked, ${known} known to pass, ${leftOut.length} left out`,
-    output: [...failures, ...lines].join('\n'),
+    output: [...(failures.length > 0 ? [`findings in: ${failures.sort().join(', ')}`] : []), ...lines].join(
+      '\n',
+    ),
   };
 }
