@@ -43,10 +43,10 @@ void maskedAdam(const Tensors& weights, const Tensors& gradients, const Tensors&
 }
 
 at::Tensor ltpGate(const Tensors& weights, const MaskList& masks, const LtpThresholds& thresholds,
-                   const std::vector<double>& leastKept, const Tensors& effective) {
+                   const std::vector<double>& leastKept, const Tensors& effective, bool counting) {
   static const auto op = find<decltype(LtpOperators<cpu::Driver>::ltpGate)>("espalier::ltp_gate_");
   return op.call(weights, masks, thresholds.thresholds, thresholds.previous, thresholds.temperatures,
-                 leastKept, effective);
+                 leastKept, effective, counting);
 }
 
 at::Tensor ltpStep(const Tensors& weights, const Tensors& gradients, const Tensors& momenta,

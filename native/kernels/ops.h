@@ -56,7 +56,7 @@ struct LtpOptions {
 };
 ESPALIER_EXPORT at::Tensor ltpGate(const Tensors& weights, const MaskList& masks,
                                    const LtpThresholds& thresholds, const std::vector<double>& leastKept,
-                                   const Tensors& effective);
+                                   const Tensors& effective, bool counting = true);
 ESPALIER_EXPORT at::Tensor ltpStep(const Tensors& weights, const Tensors& gradients, const Tensors& momenta,
                                    const MaskList& masks, const LtpThresholds& thresholds,
                                    const LtpOptions& options, const Flag& skip = {}, const Flag& hold = {});

@@ -18,7 +18,8 @@ TORCH_LIBRARY(espalier, m) {
 
   m.def(
       "ltp_gate_(Tensor[] weights, Tensor?[] masks, Tensor(a!) thresholds, Tensor previous, "
-      "Tensor temperatures, float[] least_kept, Tensor(b!)[] effective) -> Tensor");
+      "Tensor temperatures, float[] least_kept, Tensor(b!)[] effective, *, "
+      "bool counting=True) -> Tensor");
   m.def(
       "ltp_step_(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] momenta, Tensor?[] masks, "
       "Tensor(c!) thresholds, Tensor(d!) previous, Tensor temperatures, Tensor rates, *, float cost, "

@@ -8,7 +8,6 @@ namespace espalier::kernels::cpu {
 
 namespace {
 
-using espalier::kernels::ESPALIER_ISA::allLanes;
 using espalier::kernels::ESPALIER_ISA::Floats;
 using espalier::kernels::ESPALIER_ISA::kWidth;
 using espalier::kernels::ESPALIER_ISA::LaneMask;
@@ -37,7 +36,6 @@ struct WholeIo {
   ESPALIER_INLINE void store(E* stream, Lanes value) const {
     storeLanes(stream + at, value);
   }
-  ESPALIER_INLINE LaneMask all() const { return allLanes(); }
   ESPALIER_INLINE void sum(int k, Lanes value) { sums[k][slot] = sums[k][slot] + value; }
 };
 
@@ -63,7 +61,6 @@ struct PartIo {
     storeLanes(buffer, value);
     __builtin_memcpy(stream + at, buffer, static_cast<size_t>(count) * sizeof(E));
   }
-  ESPALIER_INLINE LaneMask all() const { return allLanes(); }
   ESPALIER_INLINE void sum(int k, Lanes value) {
     bool there[kWidth] = {};
     for (int i = 0; i < count; ++i) there[i] = true;

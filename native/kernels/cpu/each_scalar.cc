@@ -23,7 +23,6 @@ struct ScalarIo {
   ESPALIER_INLINE void store(E* stream, T value) const {
     stream[at] = static_cast<E>(value);
   }
-  ESPALIER_INLINE bool all() const { return true; }
   ESPALIER_INLINE void sum(int k, T value) { sums[k][lane] += value; }
 };
 

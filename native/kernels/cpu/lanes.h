@@ -61,8 +61,6 @@ ESPALIER_INLINE Lanes expOfNegative(Lanes x) {
   return Floats::blendv(Floats(0.0f), p * cast<float, int32_t>(exponent), x.v >= lowest);
 }
 
-ESPALIER_INLINE LaneMask allLanes() { return {Floats(0.0f) == Floats(0.0f)}; }
-
 // kWidth neighbours in memory.
 ESPALIER_INLINE Lanes loadLanes(const float* p) { return Floats::loadu(p); }
 ESPALIER_INLINE void storeLanes(float* p, Lanes x) { x.v.store(p); }

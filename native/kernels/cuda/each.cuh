@@ -41,9 +41,6 @@ struct WholeIo {
     for (int i = 0; i < N; ++i) raw.v[i] = static_cast<E>(value.v[i]);
     *reinterpret_cast<Vector<E, N>*>(stream + at) = raw;
   }
-  ESPALIER_INLINE M all() const {
-    return makeMask<N>([](int) { return true; });
-  }
   ESPALIER_INLINE void sum(int k, const V& value) const { sums[k] = sums[k] + value; }
 };
 
@@ -70,9 +67,6 @@ struct PartIo {
     for (int i = 0; i < N; ++i) {
       if (i < count) stream[at + i] = static_cast<E>(value.v[i]);
     }
-  }
-  ESPALIER_INLINE M all() const {
-    return makeMask<N>([](int) { return true; });
   }
   ESPALIER_INLINE void sum(int k, const V& value) const {
     ESPALIER_UNROLL

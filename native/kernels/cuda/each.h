@@ -46,7 +46,6 @@ struct Probe {
   ESPALIER_INLINE void store(E* stream, const V&) {
     note(stream, bytesWritten);
   }
-  ESPALIER_INLINE M all() const { return {{true}}; }
   ESPALIER_INLINE void sum(int, const V&) {}
 
  private:

@@ -21,10 +21,13 @@ struct AdmmPenalty {
   ESPALIER_INLINE bool idle() const { return false; }
   ESPALIER_INLINE Scalars scalars() const { return {}; }
   template <class Io>
-  ESPALIER_INLINE void operator()(const Scalars&, Io& io) const {
+  ESPALIER_INLINE void operator()(const Scalars& at, Io& io) const {
+    underMask(io, mask, [&](auto kept) { apply(at, io, kept); });
+  }
+  template <class Io, class M>
+  ESPALIER_INLINE void apply(const Scalars&, Io& io, M kept) const {
     using V = typename Io::V;
     const V zero(T(0));
-    const typename Io::M kept = loadMask(io, mask);
     const V gap = select(kept, io.load(weight) - io.load(sparse) + io.load(dual), zero);
     io.store(gradient, select(kept, fma(V(rho), gap, io.load(gradient)), zero));
     io.sum(0, gap * gap);
@@ -45,10 +48,13 @@ struct AdmmShrink {
   ESPALIER_INLINE bool idle() const { return false; }
   ESPALIER_INLINE Scalars scalars() const { return {}; }
   template <class Io>
-  ESPALIER_INLINE void operator()(const Scalars&, Io& io) const {
+  ESPALIER_INLINE void operator()(const Scalars& at, Io& io) const {
+    underMask(io, mask, [&](auto kept) { apply(at, io, kept); });
+  }
+  template <class Io, class M>
+  ESPALIER_INLINE void apply(const Scalars&, Io& io, M kept) const {
     using V = typename Io::V;
     const V zero(T(0));
-    const typename Io::M kept = loadMask(io, mask);
     const V z = select(kept, softThreshold(io.load(weight) + io.load(dual), V(delta)), zero);
     io.store(sparse, z);
     io.sum(0, select(abs(z) > zero, V(T(1)), zero));
@@ -69,9 +75,12 @@ struct AdmmProject {
   ESPALIER_INLINE bool idle() const { return false; }
   ESPALIER_INLINE Scalars scalars() const { return {}; }
   template <class Io>
-  ESPALIER_INLINE void operator()(const Scalars&, Io& io) const {
+  ESPALIER_INLINE void operator()(const Scalars& at, Io& io) const {
+    underMask(io, mask, [&](auto kept) { apply(at, io, kept); });
+  }
+  template <class Io, class M>
+  ESPALIER_INLINE void apply(const Scalars&, Io& io, M kept) const {
     using V = typename Io::V;
-    const typename Io::M kept = loadMask(io, mask);
     io.store(sparse, select(kept, io.load(weight) + io.load(dual), V(T(0))));
   }
 };

@@ -3,17 +3,15 @@
 #include "kernels/math.h"
 
 // A functor is what an operator does to neighbouring elements of one tensor: which streams it reads and
-// writes, and by which formula. It has
+// writes, and by which formula. Both drivers call it (cpu/each_lanes.cc, cuda/each.cuh). It has
 //
-//   static constexpr int kSums;                     how many sums over the tensor it makes
-//   T* weight; const H* gradient; ...               streams: element i of each belongs together; null where
-//   optional bool idle() const;                              true: the tensor is left as it is, its sums are
-//   0 Scalars scalars() const;                        what all elements share and stands in the device's
-//   memory template <class Io> void operator()(const Scalars&, Io&) const;
-//
-// and both drivers (cpu/each.cc, cuda/each.cuh) call it. `Io` stands at some elements: io.load(stream) and
-// io.store(stream, value) convert between the stream's type and Io::V; io.load(mask) gives an Io::M;
-// io.all() an Io::M that is true; io.sum(k, value) adds to sum k.
+// - kSums: how many sums over the tensor it makes.
+// - Streams, pointers of which element i belongs together; null where optional.
+// - idle(): true where the tensor is left as it is, and its sums are 0.
+// - scalars(): what all elements share, and stands in the device's memory.
+// - operator()(scalars, io). `Io` stands at some elements: io.load(stream) and io.store(stream, value)
+// convert
+//   between the stream's type and Io::V, io.load(mask) gives an Io::M, io.sum(k, value) adds to sum k.
 //
 // T is the type of the master values: float, or double on the plain path. H is the type of the effective
 // weight and of its gradient.
@@ -24,9 +22,21 @@ struct NoScalars {};
 // The flag of the divergence guard: on the device, 1 where nothing may be updated.
 ESPALIER_INLINE bool isRaised(const float* flag) { return flag != nullptr && *flag != 0.0f; }
 
-template <class Io>
-ESPALIER_INLINE typename Io::M loadMask(Io& io, const bool* mask) {
-  return mask != nullptr ? io.load(mask) : io.all();
+// The mask of a tensor that has none: a selection by it costs nothing.
+struct Everything {};
+template <class V>
+ESPALIER_INLINE V select(Everything, V yes, V) {
+  return yes;
+}
+
+// Calls body(the mask of these elements), compiled twice: with and without one.
+template <class Io, class Body>
+ESPALIER_INLINE void underMask(Io& io, const bool* mask, const Body& body) {
+  if (mask != nullptr) {
+    body(io.load(mask));
+  } else {
+    body(Everything{});
+  }
 }
 
 }  // namespace espalier::kernels

@@ -26,20 +26,25 @@ struct LtpGate {
   const double* threshold = nullptr;
   const double* temperature = nullptr;
   const bool* mask = nullptr;    // of weights that were pruned before: false is not counted
+  bool isCounting = true;        // false: of the sums only the first
   const bool* wanted = nullptr;  // null, or on the device: false leaves the layer as it is
 
   ESPALIER_INLINE bool idle() const { return wanted != nullptr && !*wanted; }
   ESPALIER_INLINE Scalars scalars() const { return ltpScalars<T>(threshold, temperature); }
   template <class Io>
   ESPALIER_INLINE void operator()(const Scalars& at, Io& io) const {
+    underMask(io, mask, [&](auto kept) { apply(at, io, kept); });
+  }
+  template <class Io, class M>
+  ESPALIER_INLINE void apply(const Scalars& at, Io& io, M kept) const {
     using V = typename Io::V;
     const V zero(T(0));
     const V one(T(1));
-    const typename Io::M kept = loadMask(io, mask);
     const V w = io.load(weight);
     const Gate<V> gate = ltpGate(w, V(at.threshold), V(at.inverseTemperature));
     if (effective != nullptr) io.store(effective, select(kept, w * gate.open, zero));
     io.sum(0, select(kept, select(gate.distance > zero, one, zero), zero));
+    if (!isCounting) return;
     io.sum(1, select(kept, gate.open, zero));
     io.sum(2, select(kept, select(V(T(4)) > abs(gate.z), one, zero), zero));
     io.sum(3, select(kept, gate.slope, zero));
@@ -70,9 +75,12 @@ struct LtpStep {
   ESPALIER_INLINE Scalars scalars() const { return ltpScalars<T>(threshold, temperature); }
   template <class Io>
   ESPALIER_INLINE void operator()(const Scalars& at, Io& io) const {
+    underMask(io, mask, [&](auto kept) { apply(at, io, kept); });
+  }
+  template <class Io, class M>
+  ESPALIER_INLINE void apply(const Scalars& at, Io& io, M kept) const {
     using V = typename Io::V;
     const V zero(T(0));
-    const typename Io::M kept = loadMask(io, mask);
     V w = io.load(weight);
     const V g = io.load(gradient);
     const Gate<V> gate = ltpGate(w, V(at.threshold), V(at.inverseTemperature));

@@ -13,8 +13,8 @@ struct WeightCopies {
   H* effective = nullptr;
   T averageDecay = 0;
 
-  template <class Io>
-  ESPALIER_INLINE void store(Io& io, typename Io::V weight, typename Io::M kept) const {
+  template <class Io, class M>
+  ESPALIER_INLINE void store(Io& io, typename Io::V weight, M kept) const {
     using V = typename Io::V;
     if (average != nullptr) {
       const V before = io.load(average);
@@ -43,10 +43,13 @@ struct MaskedSgd {
   ESPALIER_INLINE bool idle() const { return isRaised(skip); }
   ESPALIER_INLINE Scalars scalars() const { return {}; }
   template <class Io>
-  ESPALIER_INLINE void operator()(const Scalars&, Io& io) const {
+  ESPALIER_INLINE void operator()(const Scalars& at, Io& io) const {
+    underMask(io, mask, [&](auto kept) { apply(at, io, kept); });
+  }
+  template <class Io, class M>
+  ESPALIER_INLINE void apply(const Scalars&, Io& io, M kept) const {
     using V = typename Io::V;
     const V zero(T(0));
-    const typename Io::M kept = loadMask(io, mask);
     V w = io.load(weight);
     V step = fma(V(weightDecay), w, io.load(gradient));
     if (momentum != nullptr) {
@@ -89,9 +92,12 @@ struct MaskedAdam {
   }
   template <class Io>
   ESPALIER_INLINE void operator()(const Scalars& at, Io& io) const {
+    underMask(io, mask, [&](auto kept) { apply(at, io, kept); });
+  }
+  template <class Io, class M>
+  ESPALIER_INLINE void apply(const Scalars& at, Io& io, M kept) const {
     using V = typename Io::V;
     const V zero(T(0));
-    const typename Io::M kept = loadMask(io, mask);
     V w = io.load(weight);
     V g = io.load(gradient);
     if (decoupled) {

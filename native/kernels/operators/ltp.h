@@ -13,7 +13,7 @@ struct LtpOperators {
   // [layers, 5]: kept, soft count, in transition, sum of slopes, and 1 where the last step was undone.
   static at::Tensor ltpGate(at::TensorList weights, const Masks& masks, const at::Tensor& thresholds,
                             const at::Tensor& previous, const at::Tensor& temperatures,
-                            at::ArrayRef<double> leastKept, at::TensorList effective) {
+                            at::ArrayRef<double> leastKept, at::TensorList effective, bool counting) {
     constexpr const char* kOp = "ltp_gate_";
     checkStreams(kOp, {{"weights", weights}, {"effective", effective, true, true}});
     checkMasks(kOp, masks, weights);
@@ -34,6 +34,7 @@ struct LtpOperators {
         f.weight = constPointer<T>(weights, i);
         f.effective = pointer<H>(effective, i);
         f.mask = maskPointer(masks, i);
+        f.isCounting = counting;
         f.threshold = constElements(thresholds) + i;
         f.temperature = constElements(temperatures) + i;
       }

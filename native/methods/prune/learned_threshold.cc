@@ -96,10 +96,11 @@ struct State {
 };
 
 // Writes v into the network, and counts. A step that would leave a layer too few weights is undone here.
-void gate(State& state) {
+// Without `counting` only the weights above the thresholds are counted: what each step needs.
+void gate(State& state, bool counting = true) {
   const torch::NoGradGuard noGrad;
-  state.figures =
-      kernels::ltpGate(state.masters, state.zeros, state.perLayer(), state.leastKept, state.effective());
+  state.figures = kernels::ltpGate(state.masters, state.zeros, state.perLayer(), state.leastKept,
+                                   state.effective(), counting);
   state.undone += state.figures.select(1, kUndone);
   if (state.targetKept)
     state.hold = state.figures.select(1, kKept).sum().le(*state.targetKept).to(at::kFloat).reshape({1});
@@ -156,7 +157,7 @@ void step(State& state, const Batches& batches, StepContext& context) {
   state.sums = kernels::ltpStep(state.masters, takeGradients(state), state.momenta, state.zeros,
                                 state.perLayer(), update, context.skip(), state.hold);
   context.optimise(state.others, state.learningRate);
-  gate(state);
+  gate(state, /*counting=*/(context.step() + 1) % context.stepsPerEpoch() == 0);
 
   const int64_t size = batch.labels.size(0);
   state.lossSum += loss.detach() * size;
