@@ -39,13 +39,16 @@ async function pack(folder) {
     'CMakeLists.txt',
     'LICENSE',
     `${prebuilt}/espalier.glibc.node`,
+    `${prebuilt}/libespalier_ops.so`,
     `${prebuilt}/build-info.json`,
     `${prebuilt}/preload/espalier-preload.node`,
   ];
   const missing = needed.filter((file) => !files.includes(file));
   if (missing.length > 0) throw new Problem(`the tarball lacks ${missing.join(', ')}`);
   const strange = files.filter(
-    (file) => /^(dist\/(test|bench)|test|bench|data|build)\//.test(file) || /\.so(\.|$)/.test(file),
+    (file) =>
+      /^(dist\/(test|bench)|test|bench|data|build)\//.test(file) ||
+      (/\.so(\.|$)/.test(file) && !needed.includes(file)),
   );
   if (strange.length > 0) throw new Problem(`the tarball should not hold ${strange.join(', ')}`);
 }
