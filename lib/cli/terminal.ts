@@ -63,4 +63,4 @@ export function progressLine(progress: Progress, width: number): string {
 }
 
 const metric = (name: string, value: number) =>
-  /accuracy$|sparsity$/i.test(name) ? percent(value) : figure(value);
+  /accuracy$|sparsity$|density$/i.test(name) ? percent(value) : figure(value);

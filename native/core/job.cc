@@ -82,7 +82,7 @@ MethodResult Job::run(const std::string& method, const Value& inputs, const Valu
     // 53 bits: a seed that a caller can give, so that a sub-run can be repeated by itself.
     Job child(context_, *entry.child, method, mixSeed(mixSeed(seed_, method), ordinal) >> 11,
               begin_ + span_ * doneUnits_ / plannedUnits_, span_ * units / plannedUnits_);
-    MethodResult result = runMethod(findMethod(context_.methods, method), inputs, options, child);
+    MethodResult result = findMethod(context_.methods, method).run(inputs, options, child);
     entry.finished = true;
     entry.child.reset();
     entry.outputs = std::move(result.outputs);
@@ -128,24 +128,6 @@ void Job::writeCheckpointNow() {
 
 std::string Job::checkpointPath() const {
   return context_.request.run.checkpoint ? context_.request.run.checkpoint->path : std::string();
-}
-
-MethodResult runMethod(const Method& method, const Value& inputs, const Value& options, Job& job) {
-  const Value resolved = method.resolveOptions(options);
-  MethodResult result = method.run(inputs, options, job);
-  for (const Value::Entry& output : result.outputs.asMap()) {
-    if (!output.second.isHandle()) continue;
-    const auto model = std::dynamic_pointer_cast<Model>(output.second.asHandle());
-    if (!model) continue;
-    const Value* earlier = model->manifest().find("methods");
-    Value methodsSoFar = earlier != nullptr ? *earlier : Value(Value::List{});
-    methodsSoFar.push(Value::Map{{"method", method.name},
-                                 {"options", resolved},
-                                 {"seed", static_cast<int64_t>(job.seed())},
-                                 {"inputs", describeInputs(inputs)}});
-    model->mutableManifest().set("methods", std::move(methodsSoFar));
-  }
-  return result;
 }
 
 }  // namespace espalier

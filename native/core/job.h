@@ -84,7 +84,4 @@ class Job {
 // What stands for the inputs of a run in reports and identities: handles by their digests.
 Value describeInputs(const Value& inputs);
 
-// Runs `method` in `job`, and enters it in the manifest of the model that it returns.
-MethodResult runMethod(const Method& method, const Value& inputs, const Value& options, Job& job);
-
 }  // namespace espalier

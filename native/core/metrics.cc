@@ -116,7 +116,9 @@ std::vector<double> wilsonInterval(int64_t hits, int64_t trials) {
   const double z2 = kNormal95 * kNormal95;
   const double center = (p + z2 / (2 * n)) / (1 + z2 / n);
   const double half = kNormal95 / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-  return {std::max(0.0, center - half), std::min(1.0, center + half)};
+  // At its ends the interval ends exactly there, whatever rounding makes of it.
+  return {hits == 0 ? 0.0 : std::max(0.0, center - half),
+          hits == trials ? 1.0 : std::min(1.0, center + half)};
 }
 
 double expectedCalibrationError(const at::Tensor& confidence, const at::Tensor& correct) {

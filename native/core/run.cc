@@ -90,6 +90,20 @@ c10::Device parseDevice(const std::string& name) {
   return {c10::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }
 
+// In the manifest of a model that a run returns stands what made it: the runs, not the runs inside them,
+// whose options are among theirs.
+static void enterHistory(const MethodResult& result, const Value& entry) {
+  for (const Value::Entry& output : result.outputs.asMap()) {
+    if (!output.second.isHandle()) continue;
+    const auto model = std::dynamic_pointer_cast<Model>(output.second.asHandle());
+    if (!model) continue;
+    const Value* earlier = model->manifest().find("methods");
+    Value methods = earlier != nullptr ? *earlier : Value(Value::List{});
+    methods.push(entry);
+    model->mutableManifest().set("methods", std::move(methods));
+  }
+}
+
 RunResult execute(const MethodTable& methods, const RunRequest& request, RunControl& control) {
   const std::string startedAt = timestamp();
   const int64_t cores = std::max(1U, std::thread::hardware_concurrency());
@@ -108,11 +122,15 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
   Job job(context, *context.root, request.method, static_cast<uint64_t>(request.run.seed), 0, 1);
   MethodResult result;
   try {
-    result = runMethod(method, request.inputs, request.options, job);
+    result = method.run(request.inputs, request.options, job);
   } catch (const Cancelled&) {
     job.writeCheckpointNow();
     throw;
   }
+  enterHistory(
+      result,
+      Value::Map{
+          {"method", request.method}, {"options", options}, {"seed", request.run.seed}, {"inputs", inputs}});
   // Whatever the method planned, the last word is that all of it is done.
   job.progress("done", 1, 1, HUGE_VAL, 0, Value::Map{}, /*now=*/true);
 

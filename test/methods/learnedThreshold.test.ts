@@ -36,7 +36,11 @@ test('prunes, keeps the accuracy, and tells what it did', async () => {
   const domain = await brightness();
   const dense = await trainedNet(domain);
   const before = await bytesOf(dense);
-  const { model, mask, trail, report } = await prune.learnedThreshold(dense, { domain, ...quick });
+  const run = prune.learnedThreshold(dense, { domain, ...quick });
+  const seen = new Set<string>();
+  for await (const { metrics } of run) for (const name of Object.keys(metrics)) seen.add(name);
+  for (const name of ['loss', 'density', 'softAccuracy', 'hardAccuracy']) assert.ok(seen.has(name), name);
+  const { model, mask, trail, report } = await run;
   assert.equal(await bytesOf(dense), before);
   const { figures } = report;
   assert.ok(figures.density < 0.7, String(figures.density));

@@ -165,6 +165,10 @@ void step(State& state, const Batches& batches, StepContext& context) {
   ++state.steps;
   context.log("loss", loss);
   context.log("density", state.figures.select(1, kKept).sum() / static_cast<double>(state.weights));
+  if (state.epochs.empty()) return;
+  // Of the last epoch's end, so that whoever watches sees them all the time.
+  context.log("softAccuracy", torch::scalar_tensor(state.epochs.back().softAccuracy));
+  context.log("hardAccuracy", torch::scalar_tensor(state.epochs.back().hardAccuracy));
 }
 
 // w 1[w^2 > tau], by the kernels' own comparison: in the weights' precision, with one rounding.
