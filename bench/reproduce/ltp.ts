@@ -296,7 +296,6 @@ async function onMnist(context: Context): Promise<{ claims: Claim[]; measurement
       seed,
       epochs: 6,
       fineTuneEpochs: 2,
-      lambda: 3e-4,
       temperature: 0.01,
     });
     const [dense, after] = [await accuracy(model, domain), await accuracy(sparse, domain)];
@@ -310,9 +309,9 @@ async function onMnist(context: Context): Promise<{ claims: Claim[]; measurement
     claims: [
       {
         id: 'mnist',
-        text: 'On MNIST a convnet (16, 32, 64) keeps its accuracy to 1 point at a density of at most 15 % in 6 + 2 epochs.',
+        text: 'On MNIST a convnet (16, 32, 64) keeps its accuracy to 1 point at a density of at most 10 % in 6 + 2 epochs, with the default lambda.',
         measured: `density ${spread(densities, 2)} %; ${spread(drops, 2)} points`,
-        holds: mean(densities) <= 15 && mean(drops) >= -1,
+        holds: mean(densities) <= 10 && mean(drops) >= -1,
       },
     ],
     measurements,
