@@ -182,10 +182,23 @@ function thresholdOfLargest({ layers }: Figures): Block[] {
       table: table(
         `Weights of ${path} by magnitude`,
         ['From', 'To', 'Weights'].map(number),
-        histogram.counts.map((n, i) => [figure(i * step), figure((i + 1) * step), count(n)]),
+        coarser(histogram.counts).map((n, i) => [
+          figure(i * step * kBinsARow),
+          figure((i + 1) * step * kBinsARow),
+          count(n),
+        ]),
       ),
     },
   ];
+}
+
+const kBinsARow = 4;
+
+function coarser(counts: number[]): number[] {
+  const rows = Array.from({ length: Math.ceil(counts.length / kBinsARow) }, (_, i) =>
+    counts.slice(i * kBinsARow, (i + 1) * kBinsARow),
+  );
+  return rows.map((row) => row.reduce((a, b) => a + b, 0));
 }
 
 function layers({ layers }: Figures): Block {
