@@ -23,6 +23,8 @@ using Masks = c10::List<std::optional<at::Tensor>>;
 // partners in the first list, tensors whose elements are not side by side in memory (a channels-last tensor's
 // are), and tensors that are written and share memory with another one.
 void checkStreams(const char* op, std::initializer_list<Stream> streams);
+// No tensor that is written shares memory with another one.
+void checkApart(const char* op, at::ArrayRef<Stream> streams);
 // `masks` is empty, or has a boolean tensor or none for each tensor of `like`.
 void checkMasks(const char* op, const Masks& masks, at::TensorList like);
 // A float64 vector on the device of `like` with one element a tensor of the first list.

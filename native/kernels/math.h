@@ -39,13 +39,14 @@ ESPALIER_INLINE int32_t floatToBits(float value) {
 #endif
 }
 
-// One rounding where the target has the instruction. The baseline CPU has none, and libm's would be a call,
-// which the emulation of the GPU takes.
+// One rounding where the target has the instruction. The baseline CPU has none, and libm's would be a call:
+// there a float goes by way of double, where the product is exact, since the gate subtracts what nearly
+// cancels. The emulation of the GPU takes the call.
 ESPALIER_INLINE float fma(float a, float b, float c) {
 #if defined(__CUDA_ARCH__) || defined(__FMA__) || defined(ESPALIER_EMULATION)
   return __builtin_fmaf(a, b, c);
 #else
-  return a * b + c;
+  return static_cast<float>(static_cast<double>(a) * b + c);
 #endif
 }
 ESPALIER_INLINE double fma(double a, double b, double c) {
@@ -131,11 +132,22 @@ ESPALIER_INLINE AdamStep<double> adamStep(double learningRate, double beta1, dou
   return {learningRate / (1 - ::pow(beta1, steps)), 1 / ::sqrt(1 - ::pow(beta2, steps))};
 }
 
-template <class V>
-ESPALIER_INLINE V adamDirection(V gradient, V& first, V& second, V beta1, V beta2, V inverseRootOfSecond,
-                                V epsilon) {
-  first = fma(V(1) - beta1, gradient - first, first);
-  second = fma((V(1) - beta2) * gradient, gradient, beta2 * second);
+// 1 - beta, rounded by itself: 1 - 0.999 in float32 would be off by 1e-5 of its value.
+template <class T>
+struct AdamRates {
+  T first;
+  T second;
+};
+template <class T>
+ESPALIER_INLINE AdamRates<T> adamRates(double beta1, double beta2) {
+  return {static_cast<T>(1 - beta1), static_cast<T>(1 - beta2)};
+}
+
+template <class V, class T>
+ESPALIER_INLINE V adamDirection(V gradient, V& first, V& second, const AdamRates<T>& rates,
+                                V inverseRootOfSecond, V epsilon) {
+  first = fma(V(rates.first), gradient - first, first);
+  second = fma(V(rates.second), gradient * gradient - second, second);
   return first / fma(sqrt(second), inverseRootOfSecond, epsilon);
 }
 

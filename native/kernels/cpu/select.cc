@@ -5,6 +5,7 @@
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <memory>
 #include <optional>
 
 #include <ATen/ops/count_nonzero.h>
@@ -23,10 +24,12 @@ namespace espalier::kernels::cpu {
 
 namespace {
 
-constexpr int64_t kSelectChunk = 65536;
+constexpr int64_t kSelectChunk = 16384;
 // Below this many elements a sample gains nothing.
 constexpr int64_t kSampleFrom = int64_t{1} << 20;
-constexpr int64_t kSampleSize = int64_t{1} << 16;
+// A 64th of the elements: 1.6 % of their bytes, until the bracket is narrow enough.
+constexpr int64_t kSampleShare = 64;
+constexpr int64_t kLargestSample = int64_t{1} << 18;
 
 template <class T>
 using KeyOf = std::conditional_t<sizeof(T) == 8, uint64_t, Key>;
@@ -47,8 +50,9 @@ struct Values {
   std::vector<const T*> data;
   std::vector<Chunk> chunks;
   int64_t count = 0;
+  size_t first;  // what the caller counts the first tensor as
 
-  explicit Values(at::TensorList given) {
+  explicit Values(at::TensorList given, size_t firstIndex = 0) : first(firstIndex) {
     constexpr at::ScalarType kType = sizeof(T) == 8 ? at::kDouble : at::kFloat;
     for (const at::Tensor& tensor : given) {
       tensors.push_back(tensor.detach().to(kType).contiguous());
@@ -88,9 +92,12 @@ Threshold<T> findByDigits(const char* op, const Values<T>& values, int64_t k) {
         bad = bad || key > infinity;
         if ((key & prefixMask) == found.key) ++histogram[(key >> shift) & 0xff];
       }
-      if (bad) notANumber = chunk.tensor;
+      // The first of them, whichever thread saw it.
+      for (size_t seen = notANumber; bad && chunk.tensor < seen;) {
+        if (notANumber.compare_exchange_weak(seen, chunk.tensor)) break;
+      }
     });
-    if (notANumber < values.tensors.size()) failNotANumber(op, notANumber);
+    if (notANumber < values.tensors.size()) failNotANumber(op, values.first + notANumber);
     size_t digit = 0;
     for (;; ++digit) {
       int64_t here = 0;
@@ -107,8 +114,8 @@ Threshold<T> findByDigits(const char* op, const Values<T>& values, int64_t k) {
 // Keys at a fixed stride over all values: the same sample every time.
 std::vector<Key> sampleOf(const Values<float>& values) {
   std::vector<Key> sample;
-  sample.reserve(kSampleSize + 1);
-  const int64_t stride = std::max<int64_t>(1, values.count / kSampleSize);
+  const int64_t stride = std::max(kSampleShare, values.count / kLargestSample);
+  sample.reserve(static_cast<size_t>(values.count / stride + 1));
   int64_t next = 0;
   for (size_t i = 0; i < values.tensors.size(); ++i) {
     const int64_t size = values.tensors[i].numel();
@@ -143,51 +150,42 @@ Bracket bracketOf(std::vector<Key> sample, double quantile) {
 std::optional<Threshold<float>> findByBracket(const char* op, const Values<float>& values, int64_t k) {
   const Bracket bracket =
       bracketOf(sampleOf(values), static_cast<double>(k) / static_cast<double>(values.count));
-  // The workspace: 1.75 % of the values' bytes.
-  const auto capacity = static_cast<size_t>(values.count / 57);
-  const size_t threads = static_cast<size_t>(at::get_num_threads());
-  std::vector<std::vector<Key>> insideOf(threads);
-  std::vector<std::vector<Key>> buffers(threads);
+  // The workspace: 1.6 % of the values' bytes, whichever chunks hold what is gathered, and a buffer a thread.
+  const auto capacity = values.count / 64;
+  const auto inside = std::make_unique_for_overwrite<Key[]>(static_cast<size_t>(capacity));
+  std::vector<std::unique_ptr<Key[]>> buffers(static_cast<size_t>(at::get_num_threads()));
   std::vector<ScanCounts> counts(values.chunks.size());
-  std::atomic<size_t> gathered{0};
+  std::atomic<int64_t> gathered{0};
   const SelectPasses& passes = selectPasses();
   forEachChunk(values.chunks, [&](size_t index) {
     const Chunk& chunk = values.chunks[index];
-    const auto thread = static_cast<size_t>(at::get_thread_num());
-    std::vector<Key>& buffer = buffers[thread];
-    buffer.resize(kSelectChunk + 16);
+    std::unique_ptr<Key[]>& buffer = buffers[static_cast<size_t>(at::get_thread_num())];
+    if (!buffer) buffer = std::make_unique_for_overwrite<Key[]>(kSelectChunk + 16);
     const int64_t found = passes.scan(values.begin(chunk), chunk.end - chunk.begin, bracket.low, bracket.high,
-                                      buffer.data(), counts[index]);
-    if (gathered.fetch_add(static_cast<size_t>(found)) + static_cast<size_t>(found) > capacity) return;
-    std::vector<Key>& inside = insideOf[thread];
-    if (inside.empty()) inside.reserve(capacity / threads + kSelectChunk);
-    inside.insert(inside.end(), buffer.begin(), buffer.begin() + found);
+                                      buffer.get(), counts[index]);
+    const int64_t begin = gathered.fetch_add(found);
+    if (begin + found <= capacity) std::copy_n(buffer.get(), found, inside.get() + begin);
   });
   ScanCounts total;
   for (size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i].notANumber > 0) failNotANumber(op, values.chunks[i].tensor);
+    if (counts[i].notANumber > 0) failNotANumber(op, values.first + values.chunks[i].tensor);
     total.below += counts[i].below;
     total.equalLow += counts[i].equalLow;
     total.equalHigh += counts[i].equalHigh;
   }
-  const auto between = static_cast<int64_t>(gathered.load());
+  const int64_t between = gathered;
   const int64_t belowInside = total.below + total.equalLow;
   const int64_t belowHigh = belowInside + between;
   if (k <= total.below || k > belowHigh + total.equalHigh) return std::nullopt;
   if (k <= belowInside) return Threshold<float>{bracket.low, total.below};
   if (k > belowHigh) return Threshold<float>{bracket.high, belowHigh};
-  if (gathered > capacity) return std::nullopt;
-  std::vector<Key> inside = std::move(insideOf[0]);
-  inside.reserve(static_cast<size_t>(between));
-  for (size_t i = 1; i < threads; ++i) {
-    inside.insert(inside.end(), insideOf[i].begin(), insideOf[i].end());
-    insideOf[i] = {};
-  }
-  const auto nth = inside.begin() + (k - belowInside - 1);
-  std::nth_element(inside.begin(), nth, inside.end());
+  if (between > capacity) return std::nullopt;
+  Key* end = inside.get() + between;
+  Key* nth = inside.get() + (k - belowInside - 1);
+  std::nth_element(inside.get(), nth, end);
   const Key key = *nth;
   return Threshold<float>{
-      key, belowInside + std::count_if(inside.begin(), inside.end(), [&](Key other) { return other < key; })};
+      key, belowInside + std::count_if(inside.get(), end, [&](Key other) { return other < key; })};
 }
 
 template <class T>
@@ -285,7 +283,7 @@ std::vector<at::Tensor> selectLowestEach(at::TensorList tensors, at::IntArrayRef
   std::vector<at::Tensor> masks;
   for (size_t i = 0; i < tensors.size(); ++i) {
     dispatchKeys(tensors, [&](auto type) {
-      masks.push_back(cutLowest(kOp, Values<decltype(type)>(at::TensorList(tensors[i])), cuts[i])[0]);
+      masks.push_back(cutLowest(kOp, Values<decltype(type)>(at::TensorList(tensors[i]), i), cuts[i])[0]);
       return 0;
     });
   }

@@ -76,8 +76,7 @@ struct MaskedAdam {
   const float* skip = nullptr;
   const AdamStep<double>* coefficients = nullptr;
   T learningRate = 0;
-  T beta1 = 0;
-  T beta2 = 0;
+  AdamRates<T> rates = {};
   T epsilon = 0;
   T weightDecay = 0;
   bool decoupled = false;
@@ -108,7 +107,7 @@ struct MaskedAdam {
     // A masked gradient may be NaN: its moments are dropped below.
     V m1 = io.load(first);
     V m2 = io.load(second);
-    const V direction = adamDirection(g, m1, m2, V(beta1), V(beta2), V(at.inverseRootOfSecond), V(epsilon));
+    const V direction = adamDirection(g, m1, m2, rates, V(at.inverseRootOfSecond), V(epsilon));
     io.store(first, select(kept, m1, zero));
     io.store(second, select(kept, m2, zero));
     w = select(kept, fma(V(-at.size), direction, w), zero);

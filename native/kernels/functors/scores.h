@@ -38,8 +38,7 @@ struct ScoreAdam {
   T* second = nullptr;
   const float* skip = nullptr;
   const AdamStep<double>* coefficients = nullptr;
-  T beta1 = 0;
-  T beta2 = 0;
+  AdamRates<T> rates = {};
   T epsilon = 0;
 
   struct Scalars {
@@ -56,7 +55,7 @@ struct ScoreAdam {
     const V g = io.load(gradient) * io.load(weight);
     V m1 = io.load(first);
     V m2 = io.load(second);
-    const V direction = adamDirection(g, m1, m2, V(beta1), V(beta2), V(at.inverseRootOfSecond), V(epsilon));
+    const V direction = adamDirection(g, m1, m2, rates, V(at.inverseRootOfSecond), V(epsilon));
     io.store(first, m1);
     io.store(second, m2);
     io.store(score, fma(V(-at.size), direction, V(io.load(score))));

@@ -55,6 +55,8 @@ void dispatch(const char* op, at::TensorList masters, const char* name, at::Tens
   checkType(op, "weights", masters, master);
   checkType(op, name, narrow, type);
   if (master == at::kDouble && type == at::kDouble) return body(Tag<double>(), Tag<double>());
+  TORCH_CHECK_TYPE(master != at::kDouble, op, ": expected ", name, " in float64 as the weights, found ",
+                   type);
   TORCH_CHECK_TYPE(master == at::kFloat, op, ": expected float32 or float64 weights, found ", master);
   if (type == at::kFloat) return body(Tag<float>(), Tag<float>());
   if (type == at::kHalf) return body(Tag<float>(), Tag<c10::Half>());
@@ -64,6 +66,7 @@ void dispatch(const char* op, at::TensorList masters, const char* name, at::Tens
 
 inline void checkMasters(const char* op, at::TensorList weights,
                          std::initializer_list<std::pair<const char*, at::TensorList>> lists) {
+  if (weights.empty()) return;
   for (const auto& [name, list] : lists) checkType(op, name, list, weights[0].scalar_type());
 }
 
@@ -79,6 +82,7 @@ at::Tensor advanceAdam(const char* op, at::TensorList weights, at::TensorList st
   checkType(op, "steps", steps, at::kFloat);
   TORCH_CHECK_VALUE(steps.size() == weights.size(), op, ": expected ", weights.size(),
                     " steps, one a tensor, found ", steps.size());
+  checkApart(op, {{"steps", steps, true}});
   at::Tensor coefficients =
       at::empty({static_cast<int64_t>(steps.size()), 2}, weights[0].options().dtype(at::kDouble));
   std::vector<AdamAdvance> functors(steps.size());

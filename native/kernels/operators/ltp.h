@@ -20,6 +20,8 @@ struct LtpOperators {
     checkPerTensor(kOp, "thresholds", thresholds, weights);
     checkPerTensor(kOp, "previous", previous, weights);
     checkPerTensor(kOp, "temperatures", temperatures, weights);
+    checkApart(kOp,
+               {{"thresholds", thresholds, true}, {"previous", previous}, {"temperatures", temperatures}});
     TORCH_CHECK_VALUE(leastKept.empty() || leastKept.size() == weights.size(), kOp, ": expected ",
                       weights.size(), " least_kept, one a tensor, found ", leastKept.size());
     at::Tensor figures = at::zeros({static_cast<int64_t>(weights.size()), 5}, thresholds.options());
@@ -73,6 +75,10 @@ struct LtpOperators {
                                        std::pair("temperatures", temperatures), std::pair("rates", rates)}) {
       checkPerTensor(kOp, name, values, weights);
     }
+    checkApart(kOp, {{"thresholds", thresholds, true},
+                     {"previous", previous, true},
+                     {"temperatures", temperatures},
+                     {"rates", rates}});
     checkFlag(kOp, "skip", skip, weights);
     checkFlag(kOp, "hold", hold, weights);
     TORCH_CHECK_VALUE(momentum == 0 || !momenta.empty(), kOp, ": expected momenta for momentum ", momentum,

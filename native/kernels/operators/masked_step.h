@@ -12,13 +12,13 @@ struct MaskedStepOperators {
                         double learningRate, double momentum, double weightDecay, bool nesterov,
                         double averageDecay, const std::optional<at::Tensor>& skip) {
     constexpr const char* kOp = "masked_sgd_";
-    if (weights.empty()) return;
     checkStreams(kOp, {{"weights", weights, true},
                        {"gradients", gradients},
                        {"momenta", momenta, true, true},
                        {"averages", averages, true, true},
                        {"effective", effective, true, true}});
     checkMasks(kOp, masks, weights);
+    if (weights.empty()) return;
     checkFlag(kOp, "skip", skip, weights);
     checkMasters(kOp, weights, {{"momenta", momenta}, {"averages", averages}});
     TORCH_CHECK_VALUE(momentum == 0 || !momenta.empty(), kOp, ": expected momenta for momentum ", momentum,
@@ -51,7 +51,6 @@ struct MaskedStepOperators {
                          double beta2, double epsilon, double weightDecay, bool decoupled,
                          double averageDecay, const std::optional<at::Tensor>& skip) {
     constexpr const char* kOp = "masked_adam_";
-    if (weights.empty()) return;
     checkStreams(kOp, {{"weights", weights, true},
                        {"gradients", gradients},
                        {"first_moments", first, true},
@@ -59,15 +58,17 @@ struct MaskedStepOperators {
                        {"averages", averages, true, true},
                        {"effective", effective, true, true}});
     checkMasks(kOp, masks, weights);
+    if (weights.empty()) return;
     checkFlag(kOp, "skip", skip, weights);
     checkMasters(kOp, weights,
                  {{"first_moments", first}, {"second_moments", second}, {"averages", averages}});
-    const at::Tensor coefficients =
-        advanceAdam<Driver>(kOp, weights, steps, learningRate, beta1, beta2, flagPointer(skip));
     dispatch(kOp, weights, "gradients", gradients, [&](auto master, auto narrow) {
       using T = typename decltype(master)::type;
       using H = typename decltype(narrow)::type;
       checkType(kOp, "effective", effective, gradients[0].scalar_type());
+      // Last of the checks: what is refused was not counted as a step.
+      const at::Tensor coefficients =
+          advanceAdam<Driver>(kOp, weights, steps, learningRate, beta1, beta2, flagPointer(skip));
       std::vector<MaskedAdam<T, H>> functors(weights.size());
       for (size_t i = 0; i < weights.size(); ++i) {
         MaskedAdam<T, H>& f = functors[i];
@@ -80,8 +81,7 @@ struct MaskedStepOperators {
         f.skip = flagPointer(skip);
         f.coefficients = coefficientsOf(coefficients, i);
         f.learningRate = static_cast<T>(learningRate);
-        f.beta1 = static_cast<T>(beta1);
-        f.beta2 = static_cast<T>(beta2);
+        f.rates = adamRates<T>(beta1, beta2);
         f.epsilon = static_cast<T>(epsilon);
         f.weightDecay = static_cast<T>(weightDecay);
         f.decoupled = decoupled;

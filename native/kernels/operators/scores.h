@@ -33,26 +33,27 @@ struct ScoreOperators {
                         double learningRate, double beta1, double beta2, double epsilon,
                         const std::optional<at::Tensor>& skip) {
     constexpr const char* kOp = "score_adam_";
-    if (scores.empty()) return;
     checkStreams(kOp, {{"scores", scores, true},
                        {"weights", weights},
                        {"gradients", gradients},
                        {"first_moments", first, true},
                        {"second_moments", second, true}});
+    if (scores.empty()) return;
     checkMasters(kOp, scores, {{"weights", weights}, {"first_moments", first}, {"second_moments", second}});
     checkFlag(kOp, "skip", skip, scores);
-    const at::Tensor coefficients =
-        advanceAdam<Driver>(kOp, scores, steps, learningRate, beta1, beta2, flagPointer(skip));
     dispatch(kOp, scores, "gradients", gradients, [&](auto master, auto narrow) {
       using T = typename decltype(master)::type;
       using H = typename decltype(narrow)::type;
+      // Last of the checks: what is refused was not counted as a step.
+      const at::Tensor coefficients =
+          advanceAdam<Driver>(kOp, scores, steps, learningRate, beta1, beta2, flagPointer(skip));
       std::vector<ScoreAdam<T, H>> functors(scores.size());
       for (size_t i = 0; i < scores.size(); ++i) {
         functors[i] = {pointer<T>(scores, i),           constPointer<T>(weights, i),
                        constPointer<H>(gradients, i),   pointer<T>(first, i),
                        pointer<T>(second, i),           flagPointer(skip),
-                       coefficientsOf(coefficients, i), static_cast<T>(beta1),
-                       static_cast<T>(beta2),           static_cast<T>(epsilon)};
+                       coefficientsOf(coefficients, i), adamRates<T>(beta1, beta2),
+                       static_cast<T>(epsilon)};
       }
       Driver::each(functors, scores);
     });
