@@ -121,7 +121,7 @@ const std::vector<Operator> kOperators = {
        std::vector<double> least(w.weights.size(), 0);
        for (size_t i = 0; i < least.size(); i += 2) least[i] = 1e9;
        return call(where, "ltp_gate_", Ltp::ltpGate, w.weights, w.masks, w.thresholds, w.previous,
-                   w.temperatures, least, w.effective);
+                   w.temperatures, least, w.effective, true);
      }},
     {"ltp_step_",
      [](Where where, World& w) {
