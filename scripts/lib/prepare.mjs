@@ -39,6 +39,12 @@ export async function ensureTools(env = process.env, { needsCuda = false } = {})
     ...(tools.cmake ? [] : ['cmake']),
     ...(tools.ninja ? [] : ['ninja']),
   ];
+  const cudaFor = async (libtorchFound) => {
+    const cuda = await findCuda(libtorchFound, env);
+    if (needsCuda && !cuda.nvcc) throw new Problem(`The CUDA kernels cannot be built: ${cuda.problem}.`);
+    return cuda;
+  };
+  if (found) await cudaFor(found);
   const basePython = wanted.length > 0 ? await findPython(env) : undefined;
   if (!found) checkDisk(venv, kTorchBytes, 'Set-up (libtorch and the build)');
   else if (!fs.existsSync(addon)) checkDisk(nativeBuild, kBuildBytes, 'The build');
@@ -52,9 +58,13 @@ export async function ensureTools(env = process.env, { needsCuda = false } = {})
     found ??= libtorch.ofVenv(venv) ?? libtorch.inspect(venv, '.venv');
     tools = await native.findTools(env);
   }
-  const cuda = await findCuda(found, env);
-  if (needsCuda && !cuda.nvcc) throw new Problem(`The CUDA kernels cannot be built: ${cuda.problem}.`);
-  return { libtorch: found, compiler, ...tools, cuda, werror: env.ESPALIER_WERROR === '1' };
+  return {
+    libtorch: found,
+    compiler,
+    ...tools,
+    cuda: await cudaFor(found),
+    werror: env.ESPALIER_WERROR === '1',
+  };
 }
 
 export async function ensurePackages(env = process.env) {
