@@ -22,6 +22,7 @@ if(ESPALIER_NVCC)
   set(CMAKE_CUDA_ARCHITECTURES ${ESPALIER_CUDA_ARCHITECTURES})
   # One runtime in the process, libtorch's: it holds the errors of launches.
   set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
   enable_language(CUDA)
   # nvcc has C++20 since CUDA 12, which not every CMake knows.
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
@@ -45,4 +46,7 @@ if(ESPALIER_NVCC)
   target_include_directories(espalier_ops_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(espalier_ops_cuda PRIVATE "${TORCH_INSTALL_PREFIX}/lib/libtorch_cuda.so"
     "${TORCH_INSTALL_PREFIX}/lib/libc10_cuda.so" CUDA::cudart)
+
+  add_executable(espalier_cuda_traffic EXCLUDE_FROM_ALL native/kernels/cuda/traffic.cc)
+  target_link_libraries(espalier_cuda_traffic PRIVATE espalier_options)
 endif()

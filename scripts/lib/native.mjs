@@ -25,7 +25,7 @@ async function isNewEnough(cmake) {
 }
 
 // The arguments that decide what CMake builds. CXX and ccache are found by CMake's own rules.
-function configuration({ libtorch, compiler, ninja, cuda, werror, sanitize }) {
+function configuration({ libtorch, compiler, ninja, cuda, output, werror, sanitize }) {
   const require = createRequire(path.join(root, 'package.json'));
   const napi = [require('node-api-headers').include_dir, path.dirname(require.resolve('node-addon-api'))];
   return [
@@ -38,6 +38,7 @@ function configuration({ libtorch, compiler, ninja, cuda, werror, sanitize }) {
     `-DESPALIER_NATIVE_TESTS=${fs.existsSync(path.join(root, 'test/native')) ? 'ON' : 'OFF'}`,
     `-DESPALIER_NVCC=${cuda?.nvcc ?? ''}`,
     `-DESPALIER_WERROR=${werror ? 'ON' : 'OFF'}`,
+    ...(output ? [`-DESPALIER_OUTPUT=${output}`] : []),
     ...(sanitize ? [`-DESPALIER_SANITIZE=${sanitize}`] : []),
   ];
 }
