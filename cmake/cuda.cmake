@@ -11,6 +11,16 @@ if(ESPALIER_NATIVE_TESTS)
   target_link_libraries(espalier_emulation PRIVATE espalier_options)
   target_compile_definitions(espalier_emulation PRIVATE ESPALIER_EMULATION)
   target_compile_options(espalier_emulation PRIVATE -O2)
+
+  # Under the thread sanitizer, which must have compiled everything: without torch.
+  add_executable(espalier_races EXCLUDE_FROM_ALL test/native/races/races.cc
+    native/kernels/cuda/emulation/emulation.cc native/kernels/cuda/emulation/fibers.cc
+    native/kernels/cuda/emulation/threads.cc)
+  target_include_directories(espalier_races PRIVATE native)
+  target_include_directories(espalier_races SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
+  target_compile_definitions(espalier_races PRIVATE ESPALIER_EMULATION)
+  target_compile_options(espalier_races PRIVATE -O1 -g1 -Wall -Wextra -pthread -fsanitize=thread)
+  target_link_options(espalier_races PRIVATE -pthread -fsanitize=thread)
 endif()
 
 # scripts/lib/cuda.mjs finds nvcc and says where; empty: they are not built.
