@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -72,8 +73,10 @@ export async function libtorchLocation(options: SearchOptions): Promise<Libtorch
   return end(undefined);
 }
 
-/** The libraries to open, so that the addon finds all of libtorch open. */
-export const librariesOf = (libtorch: Libtorch): string[] => [join(libtorch.root, 'lib', 'libtorch.so')];
+/** The library to open, so that the addon finds all of libtorch open. */
+export const libraryOf = ({ root }: Libtorch): string => join(root, 'lib', 'libtorch.so');
+
+export const hasCuda = ({ root }: Libtorch): boolean => existsSync(join(root, 'lib', 'libtorch_cuda.so'));
 
 async function examine(folder: string): Promise<{ version: string } | { problem: string }> {
   const version = await readVersion(folder);

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { NativeBinding } from './binding.js';
 import { type AnyEspalierError, EspalierError, isEspalierError } from './errors.js';
-import { type Libtorch, type LibtorchSearch, librariesOf, libtorchLocation } from './libtorch.js';
+import { hasCuda, type Libtorch, type LibtorchSearch, libraryOf, libtorchLocation } from './libtorch.js';
 
 const require = createRequire(import.meta.url);
 
@@ -126,6 +126,12 @@ function libtorchMissing({ places }: LibtorchSearch): EspalierError {
   );
 }
 
+/** What to open before the addon: libtorch, and the CUDA kernels where they were built and libtorch has CUDA. */
+export function librariesOf(addon: Addon, libtorch: Libtorch): string[] {
+  const kernels = join(dirname(addon.file), 'libespalier_ops_cuda.so');
+  return [libraryOf(libtorch), ...(hasCuda(libtorch) && existsSync(kernels) ? [kernels] : [])];
+}
+
 /** Finds the addon and libtorch, opens libtorch on another thread, and loads the addon. */
 export async function load(around: Surroundings = surroundings()): Promise<NativeBinding> {
   checkPlatform(around);
@@ -133,7 +139,7 @@ export async function load(around: Surroundings = surroundings()): Promise<Nativ
   const libtorch = await findLibtorch(addon, around);
   try {
     const { preload } = require(addon.preloader) as { preload(paths: string[]): Promise<void> };
-    await preload(librariesOf(libtorch));
+    await preload(librariesOf(addon, libtorch));
     const binding = require(addon.file) as NativeBinding;
     // A thread that is inside libtorch while the process tears it down would abort it. A Worker's environment
     // cleans up after itself.

@@ -4,9 +4,9 @@ import * as native from './lib/native.mjs';
 import { inRoot } from './lib/paths.mjs';
 import { prebuild } from './lib/prebuild.mjs';
 import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
-import { main, Problem } from './lib/problem.mjs';
+import { main } from './lib/problem.mjs';
 
-// npm run build [-- --werror] | rebuild (--clean) | prebuildify (--prebuild); --install DIR is binding.gyp's.
+// npm run build [-- --werror --cuda] | rebuild (--clean) | prebuildify (--prebuild); --install DIR is binding.gyp's.
 await main(async () => {
   const { values } = parseArgs({
     options: {
@@ -17,13 +17,9 @@ await main(async () => {
       werror: { type: 'boolean' },
     },
   });
-  if (values.cuda)
-    throw new Problem(
-      '--cuda: this version of Espalier has no CUDA kernels; build without --cuda, and run with device cpu.',
-    );
   if (values.clean)
     for (const folder of ['build', 'dist']) fs.rmSync(inRoot(folder), { recursive: true, force: true });
-  const tools = await ensureTools();
+  const tools = await ensureTools(process.env, { needsCuda: values.cuda === true });
   tools.werror ||= values.werror === true;
   await ensureNative(tools, { always: true });
   if (values.install) {

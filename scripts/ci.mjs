@@ -11,6 +11,7 @@ const stages = [
   { title: 'lint', args: ['lint.mjs', '--minutes', '8'] },
   { title: 'tests', args: ['test.mjs'] },
   { title: 'packed tarball', args: ['pack.mjs'] },
+  { title: 'CUDA build', args: ['cuda.mjs'] },
 ];
 
 const kStageMs = 25 * 60_000;

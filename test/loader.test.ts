@@ -4,7 +4,14 @@ import path from 'node:path';
 import * as assert from 'uvu/assert';
 import type { ErrorCode, ErrorFacts } from '../lib/errors.js';
 import { libtorchLocation } from '../lib/libtorch.js';
-import { checkPlatform, findAddon, findLibtorch, load, type Surroundings } from '../lib/loader.js';
+import {
+  checkPlatform,
+  findAddon,
+  findLibtorch,
+  librariesOf,
+  load,
+  type Surroundings,
+} from '../lib/loader.js';
 import { runCommand } from './support/child.js';
 import { root, temporaryFolder } from './support/paths.js';
 import { test } from './support/test.js';
@@ -71,6 +78,19 @@ test('a platform without libtorch is refused by name', async () => {
     const error = await refusal('ERR_PLATFORM_UNSUPPORTED', () => checkPlatform({ ...here, ...change }));
     assert.match(error.message, found);
   }
+});
+
+test('the CUDA kernels are opened where they were built and libtorch has CUDA', async () => {
+  const here = stubPackage('kernels', { libtorch: stubLibtorch('for-kernels', '2.13.0') });
+  const addon = findAddon(here);
+  const libtorch = await findLibtorch(addon, here);
+  const torch = path.join(libtorch.root, 'lib/libtorch.so');
+  const kernels = path.join(path.dirname(addon.file), 'libespalier_ops_cuda.so');
+  assert.equal(librariesOf(addon, libtorch), [torch]);
+  write(kernels, 'no library');
+  assert.equal(librariesOf(addon, libtorch), [torch]);
+  write(path.join(libtorch.root, 'lib/libtorch_cuda.so'), 'no library');
+  assert.equal(librariesOf(addon, libtorch), [torch, kernels]);
 });
 
 test('an addon that was not built is missed, with the command that builds it', async () => {

@@ -27,8 +27,27 @@ class Machine {
   }
 
   setup(env: NodeJS.ProcessEnv = {}): Promise<ChildResult> {
-    const script = path.join(this.clone, 'scripts/setup.mjs');
-    return runChild(script, [], { env: { PATH: this.#bin, HOME: this.clone, ...env } });
+    return this.#run('setup.mjs', [], env);
+  }
+
+  build(args: string[], env: NodeJS.ProcessEnv): Promise<ChildResult> {
+    return this.#run('build.mjs', args, env);
+  }
+
+  #run(script: string, args: string[], env: NodeJS.ProcessEnv): Promise<ChildResult> {
+    return runChild(path.join(this.clone, 'scripts', script), args, {
+      env: { PATH: this.#bin, HOME: this.clone, ...env },
+    });
+  }
+
+  // A libtorch of files that are named as its own.
+  libtorch(name: string, cuda?: string): string {
+    const version = `__version__ = '2.13.0'\ncuda: Optional[str] = ${cuda ? `'${cuda}'` : 'None'}\n`;
+    const file = this.write(`${name}/version.py`, version);
+    for (const part of ['lib/libtorch_cpu.so', 'include/torch/x.h', 'share/cmake/Torch/TorchConfig.cmake'])
+      this.write(`${name}/${part}`, '');
+    if (cuda) this.write(`${name}/lib/libtorch_cuda.so`, '');
+    return path.dirname(file);
   }
 }
 
@@ -162,6 +181,18 @@ test('set-up of a clone that is set up does nothing, in under a second', async (
     assert.match(stdout, /^Set-up: everything is up to date \(\d\.\d s\)\n$/);
   }
   assert.ok(Math.min(...times) < 1000, `took ${times.map(Math.round)} ms`);
+});
+
+test('the CUDA kernels without what they need: says which part is missing, and what to do', async () => {
+  const plain = new Machine(compiler);
+  const build = (machine: Machine, LIBTORCH: string) => machine.build(['--cuda'], { LIBTORCH });
+  refuses(await build(plain, plain.libtorch('cpu')), 'cannot be built', 'has no CUDA; set LIBTORCH');
+
+  const lines = ['echo "release 12.4, V12.4.1"', 'echo "#\\$ _HERE_=/nowhere"'].join('\n');
+  const old = new Machine({ ...compiler, nvcc: lines });
+  refuses(await build(old, old.libtorch('gpu', '13.0')), 'is of CUDA 12.4', 'of CUDA 13.0; install CUDA 13');
+  const broken = new Machine({ ...compiler, nvcc: 'exit 1' });
+  refuses(await build(broken, broken.libtorch('gpu', '13.0')), 'does not run', 'set CUDACXX');
 });
 
 test.run();

@@ -13,6 +13,7 @@
 
 #include "core/job.h"
 #include "core/version.h"
+#include "kernels/ops.h"
 
 namespace espalier {
 
@@ -86,6 +87,10 @@ c10::Device parseDevice(const std::string& name) {
   if (index >= static_cast<int>(torch::cuda::device_count())) {
     fail(ErrorCode::kDeviceUnavailable, "expected a device index below ", torch::cuda::device_count(),
          ", received '", name, "'");
+  }
+  if (!kernels::hasCuda()) {
+    fail(ErrorCode::kDeviceUnavailable, "expected the CUDA kernels for device '", name,
+         "', found that they were not built: run `npm run build -- --cuda`");
   }
   return {c10::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }

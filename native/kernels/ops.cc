@@ -94,4 +94,10 @@ void raiseIfNotFinite(const at::Tensor& flag, const Tensors& tensors) {
 
 std::string instructionSet() { return cpu::instructionSet(); }
 
+bool hasCuda() {
+  return c10::Dispatcher::singleton()
+      .findSchemaOrThrow("espalier::masked_sgd_", "")
+      .hasKernelForDispatchKey(c10::DispatchKey::CUDA);
+}
+
 }  // namespace espalier::kernels

@@ -75,5 +75,7 @@ ESPALIER_EXPORT void raiseIfNotFinite(const at::Tensor& flag, const Tensors& ten
 
 // "avx512", "avx2" or "baseline".
 ESPALIER_EXPORT std::string instructionSet();
+// Whether the library of the CUDA kernels was built and loaded.
+ESPALIER_EXPORT bool hasCuda();
 
 }  // namespace espalier::kernels

@@ -25,7 +25,7 @@ async function isNewEnough(cmake) {
 }
 
 // The arguments that decide what CMake builds. CXX and ccache are found by CMake's own rules.
-function configuration({ libtorch, compiler, ninja, werror, sanitize }) {
+function configuration({ libtorch, compiler, ninja, cuda, output, werror, sanitize }) {
   const require = createRequire(path.join(root, 'package.json'));
   const napi = [require('node-api-headers').include_dir, path.dirname(require.resolve('node-addon-api'))];
   return [
@@ -36,7 +36,9 @@ function configuration({ libtorch, compiler, ninja, werror, sanitize }) {
     `-DESPALIER_LIBTORCH=${libtorch.root}`,
     `-DESPALIER_NAPI_INCLUDE=${napi.join(';')}`,
     `-DESPALIER_NATIVE_TESTS=${fs.existsSync(path.join(root, 'test/native')) ? 'ON' : 'OFF'}`,
+    `-DESPALIER_NVCC=${cuda?.nvcc ?? ''}`,
     `-DESPALIER_WERROR=${werror ? 'ON' : 'OFF'}`,
+    ...(output ? [`-DESPALIER_OUTPUT=${output}`] : []),
     ...(sanitize ? [`-DESPALIER_SANITIZE=${sanitize}`] : []),
   ];
 }

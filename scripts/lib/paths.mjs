@@ -8,6 +8,7 @@ export const venv = inRoot('.venv');
 export const nativeBuild = inRoot('build/cmake');
 export const addon = inRoot('build/Release/espalier.node');
 export const operators = inRoot('build/Release/libespalier_ops.so');
+export const cudaOperators = inRoot('build/Release/libespalier_ops_cuda.so');
 export const preload = inRoot('build/preload/espalier-preload.node');
 
 // Every file below `folder` whose name ends with one of `endings`, sorted; none when the folder is missing.

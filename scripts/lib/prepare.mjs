@@ -1,9 +1,21 @@
 import fs from 'node:fs';
 import { checkDisk, checkNode, checkPlatform, findCompiler, findPython } from './checks.mjs';
+import { findCuda } from './cuda.mjs';
 import * as libtorch from './libtorch.mjs';
 import * as native from './native.mjs';
 import * as packages from './packages.mjs';
-import { addon, filesBelow, inRoot, nativeBuild, operators, preload, root, venv } from './paths.mjs';
+import {
+  addon,
+  cudaOperators,
+  filesBelow,
+  inRoot,
+  nativeBuild,
+  operators,
+  preload,
+  root,
+  venv,
+} from './paths.mjs';
+import { Problem } from './problem.mjs';
 import { digest, fits, write } from './stamp.mjs';
 import { step } from './steps.mjs';
 import * as typescript from './typescript.mjs';
@@ -14,8 +26,9 @@ import * as python from './venv.mjs';
 const kTorchBytes = 3e9;
 const kBuildBytes = 1e9;
 
-// Finds or fetches everything that a build needs. Nothing is fetched before every check has passed.
-export async function ensureTools(env = process.env) {
+// Finds or fetches everything that a build needs. Nothing is fetched before every check has passed. The CUDA
+// kernels are built wherever they can be; `needsCuda`: that they cannot is a Problem.
+export async function ensureTools(env = process.env, { needsCuda = false } = {}) {
   checkNode();
   checkPlatform();
   const compiler = await ensureCompiler(env);
@@ -26,6 +39,12 @@ export async function ensureTools(env = process.env) {
     ...(tools.cmake ? [] : ['cmake']),
     ...(tools.ninja ? [] : ['ninja']),
   ];
+  const cudaFor = async (libtorchFound) => {
+    const cuda = await findCuda(libtorchFound, env);
+    if (needsCuda && !cuda.nvcc) throw new Problem(`The CUDA kernels cannot be built: ${cuda.problem}.`);
+    return cuda;
+  };
+  if (found) await cudaFor(found);
   const basePython = wanted.length > 0 ? await findPython(env) : undefined;
   if (!found) checkDisk(venv, kTorchBytes, 'Set-up (libtorch and the build)');
   else if (!fs.existsSync(addon)) checkDisk(nativeBuild, kBuildBytes, 'The build');
@@ -39,7 +58,13 @@ export async function ensureTools(env = process.env) {
     found ??= libtorch.ofVenv(venv) ?? libtorch.inspect(venv, '.venv');
     tools = await native.findTools(env);
   }
-  return { libtorch: found, compiler, ...tools, werror: env.ESPALIER_WERROR === '1' };
+  return {
+    libtorch: found,
+    compiler,
+    ...tools,
+    cuda: await cudaFor(found),
+    werror: env.ESPALIER_WERROR === '1',
+  };
 }
 
 export async function ensurePackages(env = process.env) {
@@ -68,11 +93,13 @@ const nativeSources = () => [
 export async function ensureNative(tools, { always = false } = {}) {
   const stamp = inRoot('build/native.stamp');
   const key = digest(nativeSources(), tools);
-  if (!always && fits(stamp, key) && [addon, operators, preload].every((file) => fs.existsSync(file)))
-    return false;
+  const made = [addon, operators, preload, ...(tools.cuda.nvcc ? [cudaOperators] : [])];
+  if (!always && fits(stamp, key) && made.every((file) => fs.existsSync(file))) return false;
   await step(`Building the native addon with libtorch ${tools.libtorch.version}`, async () => {
     await native.configure(tools);
-    await native.build({ ...tools, targets: ['espalier', 'espalier_preload'] });
+    const targets = ['espalier', 'espalier_preload', ...(tools.cuda.nvcc ? ['espalier_ops_cuda'] : [])];
+    if (!tools.cuda.nvcc) fs.rmSync(cudaOperators, { force: true });
+    await native.build({ ...tools, targets });
   });
   write(stamp, key);
   return true;

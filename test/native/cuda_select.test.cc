@@ -53,7 +53,7 @@ void expectEqual(const std::string& what, const List& actual, const List& expect
 // Everything about these tensors, against the CPU.
 void compare(const List& tensors) {
   const int64_t count = countOf(tensors);
-  for (const int64_t cut : {int64_t{0}, int64_t{1}, count / 3, count * 9 / 10, count - 1, count}) {
+  for (const int64_t cut : {int64_t{0}, count / 3, count * 9 / 10, count}) {
     const auto both = [&](const char* name, auto function, const auto&... arguments) {
       expectEqual(text(name, " cut ", cut, " of ", count),
                   call(Where::kEmulated, name, function, tensors, arguments...),

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "kernels/cuda/driver.h"
@@ -19,19 +20,25 @@ struct EmulatedPlace {
 using Emulated = kernels::cuda::Driver<EmulatedPlace>;
 using EmulatedSelection = kernels::cuda::Selection<EmulatedPlace>;
 
-// How kernels are launched while it lives.
+// How kernels are launched while it lives; the CPU's operators run in one thread, since a pool that waits for
+// a busy machine takes longer than what these tests ask of it.
 class Launches {
  public:
   explicit Launches(uint64_t seed, unsigned threads = 0, unsigned blocks = 0)
       : before_(emulation::settings()) {
     emulation::settings() = {emulation::Backend::kFibers, seed, threads, blocks};
+    at::set_num_threads(1);
   }
-  ~Launches() { emulation::settings() = before_; }
+  ~Launches() {
+    emulation::settings() = before_;
+    at::set_num_threads(threadsBefore_);
+  }
   Launches(const Launches&) = delete;
   Launches& operator=(const Launches&) = delete;
 
  private:
   emulation::Settings before_;
+  int threadsBefore_ = at::get_num_threads();
 };
 
 enum class Where { kCpu, kEmulated };
