@@ -13,7 +13,8 @@ void Mailbox::post(Letter letter) {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   auto carried = std::make_unique<Letter>(std::move(letter));
-  if (channel_.NonBlockingCall(carried.get()) == napi_ok) carried.release();
+  // The call owns it from here on.
+  if (channel_.NonBlockingCall(carried.get()) == napi_ok) static_cast<void>(carried.release());
 }
 
 void Mailbox::hold(Napi::Env env) {
@@ -39,6 +40,7 @@ void Mailbox::deliver(Napi::Env env, Napi::Function, void*, Letter* letter) {
   try {
     (*carried)(env);
   } catch (const Napi::Error&) {
+    return;
   }
 }
 
