@@ -255,12 +255,11 @@ class Trainer {
     diagnosis_ = std::make_unique<Diagnosis>(state_.models);
     const bool reproduced = replayUntil(phase, position_.step);
     const int64_t bad = position_.step;
-    const Error error = diagnosis_->error(bad, phase.name, job_.checkpointPath());
-    diagnosis_.reset();
+    const std::unique_ptr<Diagnosis> diagnosis = std::move(diagnosis_);
     if (reproduced) replayUntil(phase, bad);
     guard_.reset();
     if (job_.writesCheckpoints()) saveCheckpoint();
-    throw error;
+    throw diagnosis->error(bad, phase.name, job_.checkpointPath());
   }
 
   // Whether a step before `end` is bad; the position is then that step's.
