@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Case, cases } from './cases/index.js';
+import { type Contest, contest, contests, table } from './contest.js';
 import { interval, quantile } from './statistics.js';
 import { type Side, type Trial, trial } from './trial.js';
 
@@ -40,25 +41,31 @@ export async function bench(argv: string[]): Promise<void> {
       out: { type: 'string', default: 'bench.json' },
     },
   });
-  const unknown = positionals.filter((name) => !cases.some((each) => each.name === name));
+  const known = [...cases.map(({ name }) => name), ...contests];
+  const unknown = positionals.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    throw new Error(
-      `expected cases of ${cases.map(({ name }) => name).join(', ')}, received ${unknown.join(', ')}`,
-    );
+    throw new Error(`expected cases of ${known.join(', ')}, received ${unknown.join(', ')}`);
   }
-  const chosen = cases.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const isChosen = (name: string) => positionals.length === 0 || positionals.includes(name);
+  const [trials, threads] = [Number(values.trials), Number(values.threads)];
   const before = os.loadavg()[0];
   const outcomes: Outcome[] = [];
-  for (const each of chosen) {
-    const outcome = await race(each, Number(values.trials), Number(values.threads));
+  for (const each of cases.filter(({ name }) => isChosen(name))) {
+    const outcome = await race(each, trials, threads);
     outcomes.push(outcome);
     console.log(line(outcome));
+  }
+  const contested: Contest[] = [];
+  for (const name of contests.filter(isChosen)) {
+    const outcome = await contest(name, { trials, threads });
+    contested.push(outcome);
+    console.log(table(outcome));
   }
   const result = {
     machine: {
       cpu: os.cpus()[0]?.model ?? 'unknown',
       cores: os.availableParallelism(),
-      threads: Number(values.threads),
+      threads,
       memoryGigabytes: Math.round(os.totalmem() / 2 ** 30),
       system: `${os.type()} ${os.release()}`,
       // Above the number of cores, others were at work, and both sides waited for them.
@@ -66,6 +73,7 @@ export async function bench(argv: string[]): Promise<void> {
     },
     date: new Date().toISOString(),
     cases: outcomes,
+    contests: contested,
   };
   const out = path.resolve(values.out);
   fs.writeFileSync(`${out}.part`, `${JSON.stringify(result, null, 2)}\n`);

@@ -20,7 +20,7 @@ export interface Trial {
 }
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const root = path.resolve(here, '../..');
+export const root = path.resolve(here, '../..');
 
 /** One case on one side in a process of its own, with a fixed number of threads. */
 export async function trial(name: string, side: Side, threads: number): Promise<Trial> {
@@ -28,6 +28,11 @@ export async function trial(name: string, side: Side, threads: number): Promise<
     side === 'ours'
       ? [process.execPath, path.join(here, 'cases', `${name}.js`)]
       : [python(), path.join(root, 'bench/pytorch', `${name}.py`)];
+  return lastLine<Trial>(command, [script, String(threads)], threads);
+}
+
+/** The JSON of the last line that a process prints. */
+export async function lastLine<Told>(command: string, args: string[], threads: number): Promise<Told> {
   // Threads wait for each other on both sides as they do on ours: on a machine that others use too, PyTorch's
   // usual spinning would be what is measured.
   const env = {
@@ -36,17 +41,17 @@ export async function trial(name: string, side: Side, threads: number): Promise<
     MKL_NUM_THREADS: String(threads),
     GOMP_SPINCOUNT: '1000',
   };
-  const child = spawn(command, [script, String(threads)], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     output += chunk;
   });
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
-  if (code !== 0) throw new Error(`${script} ended with ${code}`);
-  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Trial;
+  if (code !== 0) throw new Error(`${args[0]} ended with ${code}`);
+  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Told;
 }
 
-function python(): string {
+export function python(): string {
   const own = path.join(root, '.venv/bin/python');
   return fs.existsSync(own) ? own : 'python3';
 }

@@ -1,0 +1,48 @@
+"""Masks that cut the 90 % of least magnitude of 100 million weights in 100 tensors, exactly."""
+
+import numpy as np
+import torch
+from contest import arguments, contest, ops, tell
+from torch import nn
+from torch.nn.utils import prune
+
+given = arguments()
+size = 1000 if given.tiny else 1_000_000
+weights = [torch.randn(size) for _ in range(100)]
+total = 100 * size
+cut = round(total * 0.9)
+masks = {}  # the newest of each side, counted when all is timed
+
+
+def ours():
+    masks["ours"] = ops.select_lowest(weights, cut)
+
+
+def kthvalue():
+    threshold = torch.cat([w.abs() for w in weights]).kthvalue(cut).values
+    masks["cat + kthvalue"] = [w.abs() > threshold for w in weights]
+
+
+def partition():
+    flat = np.concatenate([w.abs().numpy() for w in weights])
+    flat.partition(cut - 1)
+    masks["numpy.partition"] = [w.abs() > float(flat[cut - 1]) for w in weights]
+
+
+class Holder(nn.Module):
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+
+def unstructured():
+    layers = [(Holder(w), "weight") for w in weights]
+    prune.global_unstructured(layers, prune.L1Unstructured, amount=cut)
+    masks["prune.global_unstructured"] = [layer.weight_mask != 0 for layer, _ in layers]
+
+
+sides = {"ours": ours, "cat + kthvalue": kthvalue, "numpy.partition": partition, "prune.global_unstructured": unstructured}
+times, grown = contest(sides, given.rounds or 5, once=("prune.global_unstructured",))
+grown["ours, beside the masks"] = grown["ours"] - total / 2**20
+difference = max(abs(sum(int(m.count_nonzero()) for m in side) - (total - cut)) for side in masks.values())
+tell(times, grown, difference, 0, total)
