@@ -1,10 +1,22 @@
+import fs from 'node:fs';
+import { inRoot } from './lib/paths.mjs';
+import { renderPerformance } from './lib/performance.mjs';
 import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
 import { main } from './lib/problem.mjs';
 
-// npm run bench [-- CASE ...] [--trials N] [--out FILE.json]: races the product against PyTorch.
+// npm run bench [-- CASE ...] [--trials N] [--out FILE.json]: races the product against PyTorch. --publish writes
+// docs/performance.json and the page that shows it.
 await main(async () => {
+  const args = process.argv.slice(2);
+  const publish = args.includes('--publish');
+  const json = inRoot('docs/performance.json');
   await ensureNative(await ensureTools());
   await ensureTypeScript();
   const { bench } = await import('../dist/bench/bench.js');
-  await bench(process.argv.slice(2));
+  await bench([...args.filter((arg) => arg !== '--publish'), ...(publish ? ['--out', json] : [])]);
+  if (publish)
+    fs.writeFileSync(
+      inRoot('docs/performance.md'),
+      renderPerformance(JSON.parse(fs.readFileSync(json, 'utf8'))),
+    );
 });

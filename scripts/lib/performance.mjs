@@ -1,0 +1,57 @@
+// The page that shows what `npm run bench -- --publish` measured.
+export function renderPerformance({ machine, date, cases, contests }) {
+  const { cpu, cores, threads, memoryGigabytes, system, loadAverage } = machine;
+  return [
+    '# Performance',
+    '',
+    'Races against PyTorch on one machine in one run, written by `npm run bench -- --publish` from',
+    '`docs/performance.json`. Each trial is a process of its own, the sides are interleaved, and a race between sides',
+    'that do not agree on the result has no figure. Medians with quartiles; ratios above 1 mean that Espalier is faster,',
+    'with the 95 % bootstrap interval of the ratio of medians.',
+    '',
+    `${cpu}, ${cores} cores, ${threads} threads, ${memoryGigabytes} GB, ${system}; load ${loadAverage.before.toFixed(1)} before and ${loadAverage.after.toFixed(1)} after; ${date.slice(0, 10)}.`,
+    ...(contests.length > 0
+      ? ['', '## Operators', '', 'Both sides called from Python, in turns within a process.']
+      : []),
+    ...contests.flatMap(contest),
+    ...(cases.length > 0
+      ? ['', '## From Node', '', 'Our side from Node, the other from Python.', '', ...table(cases)]
+      : []),
+    '',
+  ].join('\n');
+}
+
+function contest({ name, weights, instructionSet, sides, leftOut, versions }) {
+  const rows = Object.entries(sides).map(
+    ([side, { median, quartiles, ratio, ratioInterval, gigabytesPerSecond, grownMegabytes }]) =>
+      `| ${side} | ${ms(median)} (${quartiles.map(ms).join(' to ')}) | ${times(ratio)} (${ratioInterval.map(times).join(' to ')}) | ${gigabytesPerSecond?.toFixed(1) ?? ''} | ${grownMegabytes?.toFixed(1) ?? ''} |`,
+  );
+  const facts = Object.entries(versions)
+    .map(([what, version]) => `${what} ${version}`)
+    .join(', ');
+  return [
+    '',
+    `### ${name}`,
+    '',
+    `${weights.toLocaleString('en-US')} weights, ${instructionSet}; ${facts}.`,
+    '',
+    '| side | median ms | times ours | GB/s | first call grew MiB |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+    ...Object.entries(leftOut).map(([side, reason]) => `\nLeft out: ${side}: ${reason}.`),
+  ];
+}
+
+function table(cases) {
+  return [
+    '| case | ours, ms | PyTorch, ms | PyTorch over ours |',
+    '| --- | --- | --- | --- |',
+    ...cases.map(
+      ({ name, ours, pytorch, ratio, ratioInterval }) =>
+        `| ${name} | ${ms(ours.median)} (${ours.quartiles.map(ms).join(' to ')}) | ${ms(pytorch.median)} (${pytorch.quartiles.map(ms).join(' to ')}) | ${times(ratio)} (${ratioInterval.map(times).join(' to ')}) |`,
+    ),
+  ];
+}
+
+const ms = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
+const times = (value) => value.toFixed(2);
