@@ -22,7 +22,7 @@ class Ours:
     def step(self):
         ops.ltp_step_(self.weights, gradients, self.momenta, [], self.thresholds, self.previous, temperatures, self.rates,
                       cost=COST, learning_rate=RATE, momentum=MOMENTUM)  # fmt: skip
-        ops.ltp_gate_(self.weights, [], self.thresholds, self.previous, temperatures, self.least, self.effective)
+        ops.ltp_gate_(self.weights, [], self.thresholds, self.previous, temperatures, self.least, self.effective, counting=False)
 
 
 def gate(w, threshold, temperature):

@@ -75,7 +75,7 @@ class Ours(Ltp):
 
     def gate(self):
         with torch.no_grad():
-            ops.ltp_gate_(self.masters, [], self.thresholds, self.previous, self.temperatures, [1.0] * len(self.masters), self.prunable)
+            ops.ltp_gate_(self.masters, [], self.thresholds, self.previous, self.temperatures, [1.0] * len(self.masters), self.prunable, counting=False)
 
     def step(self):
         self.model.zero_grad()

@@ -104,7 +104,8 @@ napi_value preloadLibraries(napi_env env, napi_callback_info info) {
   napi_create_string_utf8(env, "espalier.preload", NAPI_AUTO_LENGTH, &name);
   napi_create_async_work(env, nullptr, name, open, settle, preload.get(), &preload->work);
   napi_queue_async_work(env, preload->work);
-  preload.release();
+  // settle() deletes it.
+  static_cast<void>(preload.release());
   return promise;
 }
 
