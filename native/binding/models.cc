@@ -106,9 +106,11 @@ std::vector<c10::IValue> forwardInputs(const Model& model, const Napi::Array& gi
   std::vector<c10::IValue> inputs;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const auto index = static_cast<uint32_t>(i);
-    inputs.push_back(index < given.Length()
-                         ? ivalueFromJs(given.Get(index), arguments[i].type(), text("inputs[", i, "]"))
-                         : *arguments[i].default_value());
+    if (index < given.Length()) {
+      inputs.push_back(ivalueFromJs(given.Get(index), arguments[i].type(), text("inputs[", i, "]")));
+    } else if (const auto byDefault = arguments[i].default_value()) {
+      inputs.push_back(*byDefault);
+    }
   }
   return inputs;
 }
