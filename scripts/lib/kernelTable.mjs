@@ -63,20 +63,24 @@ async function readTraffic(folder) {
 async function readKernels(folder) {
   const commands = JSON.parse(fs.readFileSync(path.join(folder, 'compile_commands.json'), 'utf8'));
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'espalier-ptxas-'));
+  const queue = commands.filter((entry) => entry.file.endsWith('.cu'));
   const found = [];
-  for (const { command, file, directory } of commands.filter((entry) => entry.file.endsWith('.cu'))) {
-    const args = command.split(/\s+/);
-    const begin = args.findIndex((arg) => arg.endsWith('/nvcc'));
-    const object = path.join(scratch, `${path.basename(file)}.o`);
-    const asked = [...args.slice(begin + 1), '-Xptxas', '-v', '-o', object].filter(isNoDependency);
-    const { output } = await must(`Compiling ${file}`, args[begin], dropOutput(asked), { cwd: directory });
-    found.push(...(await parse(output)));
-  }
+  const worker = async () => {
+    for (let entry = queue.shift(); entry; entry = queue.shift()) {
+      const { command, file, directory } = entry;
+      const args = command.split(/\s+/);
+      const begin = args.findIndex((arg) => arg.endsWith('/nvcc'));
+      const object = path.join(scratch, `${path.basename(file)}.o`);
+      const asked = [...args.slice(begin + 1), '-Xptxas', '-v', '-o', object].filter((arg) => arg !== '-MD');
+      const { output } = await must(`Compiling ${file}`, args[begin], dropOutput(asked), { cwd: directory });
+      found.push(...(await parse(output)));
+    }
+  };
+  await Promise.all([worker(), worker()]);
   fs.rmSync(scratch, { recursive: true });
   return found;
 }
 
-const isNoDependency = (arg) => arg !== '-MD';
 // The build's own -o, -MT and -MF, each with its value; the last -o is ours.
 function dropOutput(args) {
   const last = args.lastIndexOf('-o');
