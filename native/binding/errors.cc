@@ -29,7 +29,7 @@ bool saysOutOfMemory(const std::string& message) {
 
 }  // namespace
 
-Failure describeException(std::exception_ptr exception) noexcept {
+Failure describeException(const std::exception_ptr& exception) noexcept {
   try {
     std::rethrow_exception(exception);
   } catch (const Cancelled&) {

@@ -15,7 +15,7 @@ struct Failure {
   Value details;
 };
 
-Failure describeException(std::exception_ptr exception) noexcept;
+Failure describeException(const std::exception_ptr& exception) noexcept;
 
 // An Error with `code` and `details`.
 Napi::Error toJs(Napi::Env env, const Failure& failure);
