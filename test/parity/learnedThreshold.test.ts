@@ -67,6 +67,7 @@ function casesOf(): Record<string, Case> {
     add(`${rule} cap`, { ...ofRule, maxLayerSparsity: 0.15 });
   }
   add('started above, by layer', { initialDensity: 0.8, layerRates: { 'c2.weight': 0.5, 'fc.weight': 0 } });
+  add('pruned before', { keepZeros: true }, 'float64-zeros');
   for (let start = 0; start < kStarts; start++) {
     const weightGradient = start % 2 === 0 ? 'approximate' : 'exact';
     const rule = start < kStarts / 2 ? {} : plain;
@@ -149,7 +150,7 @@ if (python === undefined) {
     '50 steps in float64 end within 1e-9 of plain PyTorch, with the same masks',
     async () => {
       const cases = [...(await compared())].filter(([name]) => !/^(step|drift)/.test(name));
-      assert.equal(cases.length, 17);
+      assert.equal(cases.length, 18);
       for (const [name, difference] of cases) within(kFloat64, name, difference);
     },
     options,

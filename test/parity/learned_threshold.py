@@ -132,8 +132,9 @@ class Layer:
         return gate(self.w, self.tau, self.T) * self.present
 
     def slopes(self):
-        s = gate(self.w, self.tau, self.T)
-        return s * (1 - s) * self.present
+        # s (1 - s), without the cancellation of 1 - s where s is nearly 1.
+        z = (self.w * self.w - self.tau) / self.T
+        return torch.sigmoid(z) * torch.sigmoid(-z) * self.present
 
     def cap(self):
         """Too few are left: the threshold's step is undone, or, where the weights shrank, it falls by a tenth."""
@@ -149,15 +150,15 @@ class Layer:
 
     def step(self, g, options, cost, hold):
         """g = dL/dv. Everything is of the weight and threshold that the forward saw."""
-        w, s, d = self.w, gate(self.w, self.tau, self.T), self.slopes().double()
-        S0 = d.sum().item()
-        S1 = (d * g.double() * w.double()).sum().item()
-        S2 = (d * (g.double() * w.double()).abs()).sum().item()
+        w, s, d = self.w, gate(self.w, self.tau, self.T), self.slopes()
+        S0 = d.double().sum().item()
+        S1 = (d * g * w).double().sum().item()
+        S2 = (d * (g * w).abs()).double().sum().item()
         self.gradient = -(S1 + cost * S0) / self.T
         if options["weightGradient"] == "approximate":
             dw = g * s
         else:
-            dw = g * (s + 2 * w * w / self.T * s * (1 - s)) + cost * 2 * w / self.T * s * (1 - s)
+            dw = g * s + 2 * w / self.T * d * (g * w + cost)
         sgd(w, dw, self.b, options["optimizer"])
         w *= self.present
         if options["thresholdRule"] == "plain":
