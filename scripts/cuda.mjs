@@ -76,7 +76,7 @@ async function tryInPython() {
     path.join(output, 'Release', name),
   );
   for (const mode of ['load', 'compare']) {
-    const args = [inRoot('test/parity/cuda.py'), mode, ...libraries];
+    const args = [inRoot('test/parity/cuda_operators.py'), mode, ...libraries];
     const { code, output: said } = await run(python.python(folder), args, { deadlineMs: 300_000 });
     console.log(said.trimEnd().replace(/^/gm, '  '));
     if (code !== 0) throw new Problem(`The CUDA kernels failed in Python (${mode}).`);

@@ -19,7 +19,7 @@ function pythonOfBuild(): string | undefined {
 }
 
 async function runKernels(python: string, mode: string): Promise<string> {
-  const script = path.join(root, 'test/parity/cuda.py');
+  const script = path.join(root, 'test/parity/cuda_operators.py');
   const args = [script, mode, operators, kernels];
   const { code, stdout, stderr } = await runCommand(python, args, {
     env: process.env,
