@@ -86,8 +86,9 @@ async function tryInPython() {
 
 // When each operator last ran on a GPU, and on which: docs/cuda.md shows it.
 function record(said) {
-  const first = said.split('\n')[0];
-  if (!first.startsWith('{')) return;
+  // Python's warnings may come before.
+  const first = said.split('\n').find((line) => line.startsWith('{'));
+  if (!first) return;
   const file = inRoot('docs/cuda-runs.json');
   const runs = JSON.parse(fs.readFileSync(file, 'utf8'));
   const { gpu } = JSON.parse(first);

@@ -1,4 +1,4 @@
-"""The CUDA kernels in Python: cuda.py load | compare OPS OPS_CUDA.
+"""The CUDA kernels in Python: cuda_kernels.py load | compare OPS OPS_CUDA.
 
 load: both libraries load, the operators are there for both devices, and a device that is missing is said to be.
 compare: every operator on the GPU against the CPU; one line "ok NAME" each, or "skipped: REASON" without a GPU.
