@@ -68,8 +68,8 @@ Napi::Value configure(Addon&, const Napi::CallbackInfo& info) {
 // Asks for CUDA devices, which nothing else does that runs on the CPU.
 Value describeBuild() {
   Value::List devices = {"cpu"};
-  const size_t count = torch::cuda::device_count();
-  for (size_t i = 0; i < count; ++i) devices.push_back(text("cuda:", i));
+  const int count = torch::cuda::device_count();
+  for (int i = 0; i < count; ++i) devices.push_back(text("cuda:", i));
   return Value::Map{{"libtorch", TORCH_VERSION},
                     {"devices", std::move(devices)},
                     {"cores", static_cast<int64_t>(std::thread::hardware_concurrency())},

@@ -33,7 +33,7 @@ void AsyncTask::finish(Outcome outcome) noexcept {
     reader_.mailbox->post(
         [end = reader_.onEnd, outcome = std::move(outcome)](Napi::Env env) { end(env, outcome); });
   } catch (const std::bad_alloc&) {
-    // Without the memory for a letter nobody can be told.
+    return;  // without the memory for a letter nobody can be told
   }
 }
 

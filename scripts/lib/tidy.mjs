@@ -12,7 +12,10 @@ const kFileMs = 300_000;
 
 export async function tidy({ program, version, budgetMs }) {
   const database = writeDatabase();
-  const shared = [fs.readFileSync(inRoot('.clang-tidy'), 'utf8'), version, database.flags];
+  const configurations = ['.clang-tidy', 'native/kernels/cuda/.clang-tidy'].map((name) =>
+    fs.readFileSync(inRoot(name), 'utf8'),
+  );
+  const shared = [...configurations, version, database.flags];
   const files = database.files.map((file) => ({ file, key: digest([file, ...headersOf(file)], shared) }));
   const isKnown = ({ key }) => fs.existsSync(path.join(cache, key));
   // Where not all fit, other files come first whenever anything changes: in time each has its turn.
@@ -51,20 +54,22 @@ async function check({ file, key }, folder, program, result) {
   }
 }
 
-// The compile commands of GCC, made fit for clang: our precompiled header as a plain one, and no OpenMP, whose
-// header clang-tidy does not bring.
+// The compile commands of GCC, made fit for clang: our precompiled header as a plain one, no OpenMP, whose
+// header clang-tidy does not bring, and no warning that clang does not know.
 function writeDatabase() {
   const folder = path.join(cache, 'database');
   const header = inRoot('native/core/pch.h');
-  const entries = JSON.parse(fs.readFileSync(path.join(nativeBuild, 'compile_commands.json'), 'utf8'))
+  const commands = JSON.parse(fs.readFileSync(path.join(nativeBuild, 'compile_commands.json'), 'utf8'))
     // Tests are left out: they would take half the time, and the compiler's warnings are errors in them too.
     .filter(({ file }) => file.startsWith(inRoot('native')) && !file.endsWith('.hxx.cxx'))
     .map((entry) => ({
       ...entry,
       command: entry.command
         .replace(/ -Winvalid-pch -include \S+/, ` -include ${header}`)
-        .replace(/ -f(pch-preprocess|openmp)\b/g, ''),
+        .replace(/ -(fpch-preprocess|fopenmp|Wno-maybe-uninitialized)\b/g, ''),
     }));
+  // A file built once for each instruction set is checked as its last build.
+  const entries = [...new Map(commands.map((entry) => [entry.file, entry])).values()];
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(path.join(folder, 'compile_commands.json'), JSON.stringify(entries));
   const flags = [

@@ -26,6 +26,7 @@ class Fibers : public Block {
   }
 
   void run(unsigned block, const std::function<void()>& kernel) override {
+    running_ = this;
     kernel_ = &kernel;
     done_ = 0;
     ready_.clear();
@@ -68,17 +69,13 @@ class Fibers : public Block {
     fiber.context.uc_stack.ss_size = kStackBytes;
     fiber.context.uc_link = &scheduler_;
     fiber.thread = {{index}, {block}, {threads_}, {blocks_}};
-    const auto self = reinterpret_cast<uintptr_t>(this);
-    makecontext(&fiber.context, reinterpret_cast<void (*)()>(&Fibers::enter), 2,
-                static_cast<unsigned>(self >> 32), static_cast<unsigned>(self));
+    makecontext(&fiber.context, &Fibers::enter, 0);
     ready_.push_back(index);
   }
 
-  // makecontext passes ints only.
-  static void enter(unsigned high, unsigned low) {
-    auto* self = reinterpret_cast<Fibers*>((static_cast<uintptr_t>(high) << 32) | low);
-    (*self->kernel_)();
-    ++self->done_;
+  static void enter() {
+    (*running_->kernel_)();
+    ++running_->done_;
   }
 
   void resume(unsigned index, unsigned drawn) {
@@ -105,6 +102,9 @@ class Fibers : public Block {
                 " have ended: expected all to reach the same barrier");
   }
 
+  // For enter(): makecontext passes ints only.
+  static thread_local Fibers* running_;
+
   unsigned threads_;
   unsigned blocks_;
   Random& random_;
@@ -115,6 +115,8 @@ class Fibers : public Block {
   std::vector<unsigned> atBlock_;
   std::vector<std::vector<unsigned>> atWarp_;
 };
+
+thread_local Fibers* Fibers::running_ = nullptr;
 
 }  // namespace
 
