@@ -1,3 +1,4 @@
+import { nonTransferablePruningMethod } from './authorize/nonTransferablePruning.js';
 import { accuracyMethod } from './evaluate/accuracy.js';
 import { domainsMethod } from './evaluate/domains.js';
 import { learnedThresholdMethod } from './prune/learnedThreshold.js';
@@ -10,6 +11,7 @@ export const allMethods: readonly AnyMethod[] = [
   supervisedMethod,
   magnitudeMethod,
   learnedThresholdMethod,
+  nonTransferablePruningMethod,
   accuracyMethod,
   domainsMethod,
 ];

@@ -33,6 +33,8 @@ export interface MethodDefinition<
   outputs: Outputs;
   /** The figures of its report. */
   report: Figures;
+  /** By the values of its option `preset`: what the options are that the caller leaves out. */
+  presets?: { [name: string]: z.input<Options> };
 }
 
 export type Result<Outputs extends { [name: string]: Noun }, Figures> = {
@@ -93,7 +95,10 @@ export function defineMethod<
       if (typeof given !== 'object' || given === null)
         throw expected('an object', `options of ${name}`, given);
       const handles = check(positional, inputs, name);
-      const split = splitOptions(check(whole, given, name) as object, options);
+      const split = splitOptions(
+        check(whole, withPreset(given, definition.presets), name) as object,
+        options,
+      );
       const { signal: _, ...run } = split.run;
       const request = {
         method: name,
@@ -156,6 +161,26 @@ function describeOptions(schema: OptionsSchema): { options: FieldDescriptors; va
 }
 
 type Named = { [name: string]: unknown };
+
+// What the caller gives counts before the preset, nested groups entry by entry.
+function withPreset(given: object, presets: { [name: string]: object } = {}): object {
+  const { preset } = given as { preset?: unknown };
+  const values = typeof preset === 'string' && Object.hasOwn(presets, preset) ? presets[preset] : undefined;
+  return values === undefined ? given : merge(values as Named, given as Named);
+}
+
+function merge(values: Named, given: Named): Named {
+  const merged = { ...values, ...given };
+  for (const [key, value] of Object.entries(values)) {
+    const own = given[key];
+    if (isGroup(value) && isGroup(own)) merged[key] = merge(value, own);
+    else if (own === undefined) merged[key] = value;
+  }
+  return merged;
+}
+
+const isGroup = (value: unknown): value is Named =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 function splitOptions(all: object, options: FieldDescriptors) {
   const split = { inputs: {} as Named, options: {} as Named, run: {} as Named };

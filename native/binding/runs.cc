@@ -68,7 +68,7 @@ Napi::Value configure(Addon&, const Napi::CallbackInfo& info) {
 // Asks for CUDA devices, which nothing else does that runs on the CPU.
 Value describeBuild() {
   Value::List devices = {"cpu"};
-  const int count = torch::cuda::device_count();
+  const auto count = static_cast<uint8_t>(torch::cuda::device_count());
   for (int i = 0; i < count; ++i) devices.push_back(text("cuda:", i));
   return Value::Map{{"libtorch", TORCH_VERSION},
                     {"devices", std::move(devices)},

@@ -59,6 +59,29 @@ at::Tensor ltpStep(const Tensors& weights, const Tensors& gradients, const Tenso
                  options.exact, options.normalised, skip, hold);
 }
 
+at::Tensor admmPenalty(const Tensors& gradients, const Tensors& weights, const Tensors& sparse,
+                       const Tensors& duals, const MaskList& masks, double rho) {
+  static const auto op = find<decltype(AdmmOperators<cpu::Driver>::admmPenalty)>("espalier::admm_penalty_");
+  return op.call(gradients, weights, sparse, duals, masks, rho);
+}
+
+at::Tensor admmShrink(const Tensors& sparse, const Tensors& weights, const Tensors& duals,
+                      const MaskList& masks, double delta) {
+  static const auto op = find<decltype(AdmmOperators<cpu::Driver>::admmShrink)>("espalier::admm_shrink_");
+  return op.call(sparse, weights, duals, masks, delta);
+}
+
+Tensors admmKeep(const Tensors& sparse, const Tensors& weights, const Tensors& duals, const MaskList& masks,
+                 int64_t kept) {
+  static const auto op = find<decltype(AdmmOperators<cpu::Driver>::admmKeep)>("espalier::admm_keep_");
+  return op.call(sparse, weights, duals, masks, kept);
+}
+
+at::Tensor admmDual(const Tensors& duals, const Tensors& weights, const Tensors& sparse) {
+  static const auto op = find<decltype(AdmmOperators<cpu::Driver>::admmDual)>("espalier::admm_dual_");
+  return op.call(duals, weights, sparse);
+}
+
 Tensors selectLowest(const Tensors& tensors, int64_t cut) {
   static const auto op = find<Tensors(at::TensorList, int64_t)>("espalier::select_lowest");
   return op.call(tensors, cut);

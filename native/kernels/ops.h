@@ -61,6 +61,20 @@ ESPALIER_EXPORT at::Tensor ltpStep(const Tensors& weights, const Tensors& gradie
                                    const MaskList& masks, const LtpThresholds& thresholds,
                                    const LtpOptions& options, const Flag& skip = {}, const Flag& hold = {});
 
+// ADMM for sparse weights W: Z is their sparse image, U the scaled dual.
+// gradients += rho (W - Z + U); [tensors]: rho / 2 * ||W - Z + U||^2.
+ESPALIER_EXPORT at::Tensor admmPenalty(const Tensors& gradients, const Tensors& weights,
+                                       const Tensors& sparse, const Tensors& duals, const MaskList& masks,
+                                       double rho);
+// Z = soft threshold of W + U; [tensors]: its entries that are not zero.
+ESPALIER_EXPORT at::Tensor admmShrink(const Tensors& sparse, const Tensors& weights, const Tensors& duals,
+                                      const MaskList& masks, double delta);
+// Z = W + U on its `kept` largest entries; their masks.
+ESPALIER_EXPORT Tensors admmKeep(const Tensors& sparse, const Tensors& weights, const Tensors& duals,
+                                 const MaskList& masks, int64_t kept);
+// U += W - Z; [tensors, 2]: ||W - Z||^2 and ||W||^2.
+ESPALIER_EXPORT at::Tensor admmDual(const Tensors& duals, const Tensors& weights, const Tensors& sparse);
+
 // Boolean masks, true where kept: all but the `cut` of least magnitude.
 ESPALIER_EXPORT Tensors selectLowest(const Tensors& tensors, int64_t cut);
 ESPALIER_EXPORT Tensors selectLowestEach(const Tensors& tensors, const std::vector<int64_t>& cuts);

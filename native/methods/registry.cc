@@ -1,5 +1,6 @@
 #include "methods/registry.h"
 
+#include "methods/authorize/non_transferable_pruning.h"
 #include "methods/evaluate/accuracy.h"
 #include "methods/evaluate/domains.h"
 #include "methods/prune/learned_threshold.h"
@@ -10,7 +11,8 @@ namespace espalier {
 
 const MethodTable& methodRegistry() {
   static const auto* methods = new MethodTable{
-      trainSupervised(), pruneMagnitude(), pruneLearnedThreshold(), evaluateAccuracy(), evaluateDomains(),
+      trainSupervised(),  pruneMagnitude(),  pruneLearnedThreshold(), authorizeNonTransferablePruning(),
+      evaluateAccuracy(), evaluateDomains(),
   };
   return *methods;
 }

@@ -14,6 +14,7 @@
 #include "core/graph/layers.h"
 #include "core/graph/prepare.h"
 #include "core/graph/program.h"
+#include "core/graph/split.h"
 #include "core/graph/taps.h"
 #include "core/graph/walk.h"
 
@@ -124,6 +125,38 @@ c10::IValue Graph::run(std::vector<c10::IValue> inputs, const std::vector<TapPoi
   taps.clear();
   for (const auto& list : lists) taps.push_back(list.vec());
   return output;
+}
+
+Graph::Split Graph::split(const std::optional<std::string>& path) const {
+  if (!impl_->hooks.empty()) {
+    fail(ErrorCode::kModelUnsupported,
+         "cannot split a model with hooks around its forward: export it without them");
+  }
+  std::optional<size_t> layer;
+  const std::vector<Layer>& all = layers();
+  for (size_t i = 0; path && i < all.size(); ++i) {
+    if (all[i].path == *path) layer = i;
+  }
+  if (path && !layer) {
+    fail(ErrorCode::kInvalidArgType, "expected the path of a layer for split, received '", *path, "'");
+  }
+  ir::SplitGraphs graphs = ir::splitGraph(*impl_->graph, impl_->analysis, layer);
+  const auto encoder = std::make_shared<const ir::Program>(graphs.encoder, "encoder");
+  const auto head = std::make_shared<const ir::Program>(graphs.head, "head");
+  Split split;
+  split.layers = std::move(graphs.layers);
+  split.at = std::move(graphs.at);
+  split.encode = [impl = impl_.get(), encoder](std::vector<c10::IValue> inputs) {
+    return impl->run(*encoder, std::move(inputs), {}).toTensor();
+  };
+  split.head = [impl = impl_.get(), head](const at::Tensor& features) {
+    try {
+      return head->run({impl->module._ivalue(), features});
+    } catch (...) {
+      failFromTorch(ErrorCode::kModelRun, "the model's head failed while it ran");
+    }
+  };
+  return split;
 }
 
 std::vector<LayerCost> Graph::cost(std::vector<c10::IValue> inputs) const {

@@ -121,6 +121,18 @@ class Graph {
   c10::IValue run(std::vector<c10::IValue> inputs) const;
   // The same, and fills `taps[i]` for points[i].
   c10::IValue run(std::vector<c10::IValue> inputs, const std::vector<TapPoint>& points, Taps& taps) const;
+  // The forward in two parts: `encode` gives the value between them, `head` goes on from it. Both read the
+  // module's weights of the moment.
+  struct Split {
+    std::function<at::Tensor(std::vector<c10::IValue>)> encode;
+    std::function<c10::IValue(const at::Tensor& features)> head;
+    std::vector<size_t> layers;  // of the encoder
+    std::string at;              // the operator right behind the cut
+  };
+  // Cut behind the layer at `path`; without one before the last pooling and flattening.
+  // ERR_MODEL_UNSUPPORTED that says why where it cannot be cut.
+  Split split(const std::optional<std::string>& path = {}) const;
+
   // Runs once under no-grad and tells the output size and cost of every layer call and of other products.
   std::vector<LayerCost> cost(std::vector<c10::IValue> inputs) const;
 

@@ -36,7 +36,7 @@ at::Tensor LossOptions::perSample(const at::Tensor& logits, const at::Tensor& la
         hasTeacher ? teacherLogits.detach() : at::one_hot(labels, logits.size(1)).to(logits.scalar_type());
     return (logits - target).square().mean(1);
   }
-  const at::Tensor ofLabels = crossEntropy(logits, labels, labelSmoothing);
+  at::Tensor ofLabels = crossEntropy(logits, labels, labelSmoothing);
   if (!hasTeacher) return ofLabels;
   return (1 - distillation.weight) * ofLabels +
          distillation.weight * softTargets(logits, teacherLogits, distillation.temperature);

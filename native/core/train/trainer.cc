@@ -87,6 +87,11 @@ class Trainer {
         closeEpoch(phase);
         continue;
       }
+      // Also true of a run that goes on right behind the epoch.
+      if (phase.done && position_.step == position_.epochsClosed * stepsPerEpoch_ && position_.step > 0 &&
+          phase.done()) {
+        break;
+      }
       stopIfCancelled();
       doStep(phase);
       ++position_.step;
@@ -335,10 +340,15 @@ int64_t StepContext::stepsPerEpoch() const { return trainer_.stepsPerEpoch_; }
 c10::Device StepContext::device() const { return trainer_.job_.device(); }
 
 at::Tensor StepContext::forward(Model& model, const at::Tensor& inputs, Mode mode) {
+  return forward(model, inputs, mode, [&] { return model.logits(inputs, mode); });
+}
+
+at::Tensor StepContext::forward(Model& model, const at::Tensor& inputs, Mode mode,
+                                const std::function<at::Tensor()>& run) {
   at::Tensor logits;
   {
     const AutocastScope autocast(trainer_.job_.device().type(), trainer_.options_.precision);
-    logits = model.logits(inputs, mode);
+    logits = run();
   }
   if (logits.scalar_type() != at::kDouble) logits = logits.to(at::kFloat);
   if (trainer_.diagnosis_) trainer_.diagnosis_->seeForward(model, inputs, mode, logits);

@@ -53,6 +53,9 @@ class StepContext {
   // Logits of a batch under the run's precision, float32 (or float64) whatever that is. While the guard
   // replays, it notes the first layer whose output is not finite.
   at::Tensor forward(Model& model, const at::Tensor& inputs, Mode mode = Mode::kTrain);
+  // The same where `run` makes the logits, because it shares features with other terms of the loss.
+  at::Tensor forward(Model& model, const at::Tensor& inputs, Mode mode,
+                     const std::function<at::Tensor()>& run);
   // Gradients of `loss` (one element) into the .grad of `parameters`, loss scaling and guard included.
   // `perSample` ([n], optional) lets the guard name samples.
   void backward(const at::Tensor& loss, const std::vector<at::Tensor>& parameters,
@@ -83,6 +86,8 @@ struct Phase {
   // Before the first step, and after the last step of each epoch; optional. They may evaluate, choose, stop.
   void (*begin)(State&, Job&) = nullptr;
   void (*endEpoch)(State&, int64_t epoch, Job&) = nullptr;
+  // Asked after each epoch whether the phase has done what it is for; optional.
+  bool (*done)(const State&) = nullptr;
 };
 
 // The same with its State erased.
@@ -94,6 +99,7 @@ struct ErasedPhase {
   std::function<void(const Batches&, StepContext&)> step;
   std::function<void()> begin;
   std::function<void(int64_t epoch)> endEpoch;
+  std::function<bool()> done;
 };
 struct ErasedState {
   std::function<StateArchive(bool copy)> capture;
@@ -119,7 +125,7 @@ void train(Job& job, State& state, const std::vector<Phase<State>>& phases,
   erasedState.models = finder.take();
   std::vector<ErasedPhase> erased;
   for (const Phase<State>& phase : phases) {
-    ErasedPhase out{phase.name, phase.streams, phase.epochs, phase.stepsPerEpoch, {}, {}, {}};
+    ErasedPhase out{phase.name, phase.streams, phase.epochs, phase.stepsPerEpoch, {}, {}, {}, {}};
     out.step = [&state, step = phase.step](const Batches& batches, StepContext& context) {
       step(state, batches, context);
     };
@@ -129,6 +135,7 @@ void train(Job& job, State& state, const std::vector<Phase<State>>& phases,
         endEpoch(state, epoch, job);
       };
     }
+    if (phase.done != nullptr) out.done = [&state, done = phase.done] { return done(state); };
     erased.push_back(std::move(out));
   }
   trainErased(job, erasedState, erased, options);

@@ -213,15 +213,16 @@ class Restored {
 // At most an epoch's worth.
 void refresh(const State& state, Job& job) {
   const int64_t size = state.options->batchSize;
-  const int64_t epoch = ((*state.fit)->size() + size - 1) / size;
-  refreshBatchNorm(*state.model, *state.fit, std::min(state.options->refreshBatches, epoch), size, job);
+  const int64_t epoch = (state.fit.value()->size() + size - 1) / size;
+  refreshBatchNorm(*state.model, state.fit.value(), std::min(state.options->refreshBatches, epoch), size,
+                   job);
 }
 
 double accuracyOn(const State& state, Job& job) {
   EvaluationOptions evaluation;
   evaluation.units = 0;
   evaluation.phase = "select";
-  return evaluateClassifier(*state.model, *state.select, evaluation, job).accuracy;
+  return evaluateClassifier(*state.model, state.select.value(), evaluation, job).accuracy;
 }
 
 std::vector<std::string> pathsOf(const std::vector<Candidate>& candidates) {
@@ -407,7 +408,7 @@ State makeState(const Inputs& inputs, const Options& options, Report& report, in
   report.lambda = state.lambda;
   if (options.target) {
     const double density =
-        options.target->density ? *options.target->density : 1 / *options.target->compression;
+        options.target->density ? *options.target->density : 1 / options.target->compression.value();
     state.targetKept = density * static_cast<double>(state.weights);
   }
   std::vector<at::Tensor> others;

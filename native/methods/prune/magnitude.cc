@@ -144,7 +144,7 @@ struct Output {
 };
 
 at::Tensor scoresOf(const Candidate& candidate, bool channels) {
-  const at::Tensor magnitude = candidate.weight.detach().abs();
+  at::Tensor magnitude = candidate.weight.detach().abs();
   if (!channels) return magnitude;
   // The root of the mean square: under global scope a layer must not win by the size of its channels.
   return candidate.rows(magnitude.to(at::kDouble)).square().mean(1).sqrt();
@@ -308,7 +308,8 @@ class Pruner {
     SupervisedOptions options = options_.fineTune.value_or(SupervisedOptions{});
     options.epochs = epochs;
     options.keepZeros.value = true;
-    const Value inputs = Value::Map{{"model", HandlePtr(model_)}, {"domain", HandlePtr(*inputs_.domain)}};
+    const Value inputs =
+        Value::Map{{"model", HandlePtr(model_)}, {"domain", HandlePtr(inputs_.domain.value())}};
     MethodResult result = job_.run("train.supervised", inputs, toValue(options), static_cast<double>(epochs));
     // A clone: the checkpoint holds the sub-run's own, which the next stage must not change.
     model_ = std::dynamic_pointer_cast<Model>(result.outputs.at("model").asHandle())->clone();

@@ -162,7 +162,7 @@ void endEpoch(State& state, int64_t epoch, Job& job) {
       }
     }
   }
-  state.epochs.push_back(std::move(figures));
+  state.epochs.push_back(figures);
   state.lossSum.zero_();
   state.hitSum.zero_();
   state.samples = 0;

@@ -1,0 +1,1 @@
+export { type NonTransferablePruningOptions, nonTransferablePruning } from './nonTransferablePruning.js';
