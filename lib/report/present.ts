@@ -4,6 +4,7 @@ import { domains } from './figures/domains.js';
 import { presentAnything } from './figures/generic.js';
 import { learnedThreshold } from './figures/learnedThreshold.js';
 import { magnitude } from './figures/magnitude.js';
+import { nonTransferablePruning } from './figures/nonTransferablePruning.js';
 import type { Presenter } from './figures/presenter.js';
 import { supervised } from './figures/supervised.js';
 import { isNumber, label, plain } from './format.js';
@@ -13,6 +14,7 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['train.supervised', supervised],
   ['prune.magnitude', magnitude],
   ['prune.learnedThreshold', learnedThreshold],
+  ['authorize.nonTransferablePruning', nonTransferablePruning],
   ['evaluate.accuracy', accuracy],
   ['evaluate.domains', domains],
 ]);

@@ -158,15 +158,7 @@ void makeAttacker(State& state, const Options& options) {
   for (const ParameterInfo& info : state.attackerSplit.headParameters()) {
     if (info.tensor.requires_grad()) state.attacked.push_back(info.tensor);
   }
-  OptimizerOptions adam;
-  adam.kind = OptimizerKind::kAdam;
-  state.attackerOptimizer = Optimizer(adam, state.attacked);
-}
-
-DatasetPtr part(const FitData& data, double fraction, uint64_t seed) {
-  if (fraction >= 1) return data.dataset();
-  const auto count = std::max<int64_t>(1, std::llround(fraction * static_cast<double>(data->size())));
-  return data->take(count, seed, /*stratified=*/true);
+  state.attackerOptimizer = attackerOptimizer(state);
 }
 
 double accuracyOn(const Model& model, const SelectData& data, Job& job) {
@@ -196,22 +188,35 @@ Value measure(const State& state, const Inputs& inputs, Job& job) {
   return out.set("targets", std::move(targets)).set("fisher", std::move(fisher));
 }
 
+// Samples of a domain's fit data that are used.
+int64_t usedOf(const Domain& domain, const Options& options) {
+  const auto all = static_cast<double>(domain.fit(kName)->size());
+  return std::max<int64_t>(1, std::llround(options.dataFraction * all));
+}
+
+int64_t stepsPerIteration(const Inputs& inputs, const Options& options) {
+  if (!options.epochsPerIteration) return options.stepsPerIteration;
+  int64_t shortest = usedOf(*inputs.source, options);
+  for (const auto& target : inputs.target) shortest = std::min(shortest, usedOf(*target, options));
+  return *options.epochsPerIteration * std::max<int64_t>(1, shortest / options.batchSize);
+}
+
 std::vector<Phase<State>> phasesOf(const State& state, const Inputs& inputs, const Options& options,
                                    double& units) {
   StreamOptions stream;
   stream.batchSize = options.batchSize;
   std::vector<TrainingStream> streams;
   const auto addStream = [&](const Domain& domain, uint64_t index) {
-    const FitData data(part(domain.fit(kName), options.dataFraction, mixSeed(state.seed, index)));
+    const FitData all = domain.fit(kName);
+    const FitData data(options.dataFraction < 1
+                           ? all->take(usedOf(domain, options), mixSeed(state.seed, index), true)
+                           : all.dataset());
     StreamOptions ofThis = stream;
     ofThis.dropLast = data->size() >= options.batchSize;
     streams.emplace_back(data, ofThis);
-    return std::max<int64_t>(1, data->size() / options.batchSize);
   };
-  int64_t shortest = addStream(*inputs.source, 0);
-  for (size_t i = 0; i < inputs.target.size(); ++i) {
-    shortest = std::min(shortest, addStream(*inputs.target[i], i + 1));
-  }
+  addStream(*inputs.source, 0);
+  for (size_t i = 0; i < inputs.target.size(); ++i) addStream(*inputs.target[i], i + 1);
   std::vector<Phase<State>> phases;
   if (!state.targetHeads.empty() && options.targetHead.steps > 0) {
     Phase<State> phase;
@@ -226,9 +231,7 @@ std::vector<Phase<State>> phasesOf(const State& state, const Inputs& inputs, con
   protect.name = "protect";
   protect.streams = streams;
   protect.epochs = options.iterations;
-  protect.stepsPerEpoch =
-      state.headSteps +
-      (options.epochsPerIteration ? *options.epochsPerIteration * shortest : options.stepsPerIteration);
+  protect.stepsPerEpoch = state.headSteps + stepsPerIteration(inputs, options);
   protect.step = protectStep;
   protect.endEpoch = endIteration;
   protect.done = [](const State& each) { return each.done; };

@@ -99,11 +99,7 @@ void restartAttacker(State& state) {
       }
     }
   }
-  OptimizerOptions adam;
-  adam.kind = OptimizerKind::kAdam;
-  adam.learningRate = options.learningRate;
-  adam.weightDecay = 0;
-  state.attackerOptimizer = Optimizer(adam, state.attacked);
+  state.attackerOptimizer = attackerOptimizer(state);
 }
 
 // One step of the attacker; the encoder's gradient is pushed against his. First order: his path counts as
@@ -275,6 +271,14 @@ Optimizer encoderOptimizer(const State& state) {
   adam.learningRate = state.options->learningRate;
   adam.weightDecay = state.options->weightDecay;
   return Optimizer(adam, state.trained, state.masks);
+}
+
+Optimizer attackerOptimizer(const State& state) {
+  OptimizerOptions adam;
+  adam.kind = OptimizerKind::kAdam;
+  adam.learningRate = state.options->simulated.learningRate;
+  adam.weightDecay = 0;
+  return Optimizer(adam, state.attacked);
 }
 
 void headStep(State& state, const Batches& batches, StepContext& context) {

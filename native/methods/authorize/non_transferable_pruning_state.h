@@ -110,7 +110,9 @@ void beginPolish(State& state, Job& job);
 // Measures the source, and keeps the iterate if it is better to return than the one before.
 void endPolish(State& state, int64_t index, Job& job);
 
+// Fresh ones, as the options say.
 Optimizer encoderOptimizer(const State& state);
+Optimizer attackerOptimizer(const State& state);
 std::vector<at::Tensor> weightsOf(const Model& model);
 
 }  // namespace espalier::non_transferable_pruning
