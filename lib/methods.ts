@@ -1,5 +1,6 @@
 import { accuracyMethod } from './evaluate/accuracy.js';
 import { domainsMethod } from './evaluate/domains.js';
+import { sampleWiseLearningCurveMethod } from './evaluate/sampleWiseLearningCurve.js';
 import { learnedThresholdMethod } from './prune/learnedThreshold.js';
 import { magnitudeMethod } from './prune/magnitude.js';
 import type { AnyMethod } from './schema/method.js';
@@ -12,4 +13,5 @@ export const allMethods: readonly AnyMethod[] = [
   learnedThresholdMethod,
   accuracyMethod,
   domainsMethod,
+  sampleWiseLearningCurveMethod,
 ];
