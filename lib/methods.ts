@@ -1,3 +1,8 @@
+import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
+import { fineTuneMethod } from './attack/fineTune.js';
+import { redensifyMethod } from './attack/redensify.js';
+import { retrainHeadMethod } from './attack/retrainHead.js';
+import { sourceRepairMethod } from './attack/sourceRepair.js';
 import { accuracyMethod } from './evaluate/accuracy.js';
 import { domainsMethod } from './evaluate/domains.js';
 import { sampleWiseLearningCurveMethod } from './evaluate/sampleWiseLearningCurve.js';
@@ -14,4 +19,9 @@ export const allMethods: readonly AnyMethod[] = [
   accuracyMethod,
   domainsMethod,
   sampleWiseLearningCurveMethod,
+  fineTuneMethod,
+  retrainHeadMethod,
+  sourceRepairMethod,
+  redensifyMethod,
+  batchNormAdaptationMethod,
 ];

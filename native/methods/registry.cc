@@ -1,5 +1,10 @@
 #include "methods/registry.h"
 
+#include "methods/attack/batch_norm_adaptation.h"
+#include "methods/attack/fine_tune.h"
+#include "methods/attack/redensify.h"
+#include "methods/attack/retrain_head.h"
+#include "methods/attack/source_repair.h"
 #include "methods/evaluate/accuracy.h"
 #include "methods/evaluate/domains.h"
 #include "methods/evaluate/sample_wise_learning_curve.h"
@@ -11,8 +16,17 @@ namespace espalier {
 
 const MethodTable& methodRegistry() {
   static const auto* methods = new MethodTable{
-      trainSupervised(),  pruneMagnitude(),  pruneLearnedThreshold(),
-      evaluateAccuracy(), evaluateDomains(), evaluateSampleWiseLearningCurve(),
+      trainSupervised(),
+      pruneMagnitude(),
+      pruneLearnedThreshold(),
+      evaluateAccuracy(),
+      evaluateDomains(),
+      evaluateSampleWiseLearningCurve(),
+      attackFineTune(),
+      attackRetrainHead(),
+      attackSourceRepair(),
+      attackRedensify(),
+      attackBatchNormAdaptation(),
   };
   return *methods;
 }

@@ -6,11 +6,10 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "core/data/stream.h"
 #include "core/error.h"
 #include "core/mask.h"
+#include "core/metrics.h"
 #include "core/random.h"
-#include "core/train/optimizer.h"
 #include "core/train/randomness.h"
 
 namespace espalier {
@@ -42,31 +41,6 @@ std::shared_ptr<Model> reinitializeOnly(const Model& model, const std::unordered
     }
   }
   return model.reinitialize(seed, keep);
-}
-
-// What is trained, with its masks.
-Optimizer makeOptimizer(const Model& model, const TransferOptions& options) {
-  OptimizerOptions rule;
-  rule.kind = options.optimizer == TransferOptimizer::kAdam ? OptimizerKind::kAdam : OptimizerKind::kSgd;
-  rule.momentum = options.momentum;
-  rule.nesterov = false;
-  rule.weightDecay = options.weightDecay;
-  std::vector<at::Tensor> masks(model.parameters().size());
-  if (options.maskHeld) masks = Mask::ofNonZeros(model)->parallelTo(model);
-  std::unordered_set<std::string> chosen;
-  if (options.layers == TransferLayers::kHead) {
-    for (const std::string& path : pathsOf(model.layers()[headLayer(model)])) chosen.insert(path);
-  }
-  std::vector<at::Tensor> trained;
-  std::vector<at::Tensor> trainedMasks;
-  for (size_t i = 0; i < masks.size(); ++i) {
-    const ParameterInfo& parameter = model.parameters()[i];
-    if (!parameter.tensor.requires_grad()) continue;
-    if (!chosen.empty() && !chosen.contains(parameter.path)) continue;
-    trained.push_back(parameter.tensor);
-    trainedMasks.push_back(masks[i]);
-  }
-  return {rule, std::move(trained), std::move(trainedMasks)};
 }
 
 }  // namespace
@@ -111,18 +85,53 @@ std::shared_ptr<Model> startTransfer(const Model& model, const TransferOptions& 
   return start;
 }
 
+Optimizer transferOptimizer(const Model& model, const TransferOptions& options) {
+  OptimizerOptions rule;
+  rule.kind = options.optimizer == TransferOptimizer::kAdam ? OptimizerKind::kAdam : OptimizerKind::kSgd;
+  rule.momentum = options.momentum;
+  rule.nesterov = false;
+  rule.weightDecay = options.weightDecay;
+  std::vector<at::Tensor> masks(model.parameters().size());
+  if (options.maskHeld) masks = Mask::ofNonZeros(model)->parallelTo(model);
+  std::unordered_set<std::string> chosen;
+  if (options.layers == TransferLayers::kHead) {
+    for (const std::string& path : pathsOf(model.layers()[headLayer(model)])) chosen.insert(path);
+  }
+  std::vector<at::Tensor> trained;
+  std::vector<at::Tensor> trainedMasks;
+  for (size_t i = 0; i < masks.size(); ++i) {
+    const ParameterInfo& parameter = model.parameters()[i];
+    if (!parameter.tensor.requires_grad()) continue;
+    if (!chosen.empty() && !chosen.contains(parameter.path)) continue;
+    trained.push_back(parameter.tensor);
+    trainedMasks.push_back(masks[i]);
+  }
+  return {rule, std::move(trained), std::move(trainedMasks)};
+}
+
+StreamOptions transferStream(const Dataset& samples, const TransferOptions& options) {
+  StreamOptions stream;
+  stream.batchSize = std::min(options.batchSize, samples.size());
+  // Batch norm cannot normalise a single sample.
+  stream.dropLast = samples.size() % stream.batchSize == 1;
+  return stream;
+}
+
+void requireClasses(const Model& model, const Domain& domain, const Dataset& dataset, std::string_view who) {
+  const int64_t outputs = requireClassifier(model, dataset, text("domain ", domain.name()));
+  if (outputs == domain.classes()) return;
+  fail(ErrorCode::kDataInvalid, "expected domain ", domain.name(), " to have the ", outputs, " classes of ",
+       who, ", found ", domain.classes(), ": accuracies are compared over one set of classes");
+}
+
 bool trainTransfer(Model& model, const FitData& samples, const TransferOptions& options, double learningRate,
                    uint64_t seed, const std::function<void()>& tick) {
   const c10::Device device = model.device();
-  Optimizer optimizer = makeOptimizer(model, options);
-  StreamOptions streaming;
-  streaming.batchSize = std::min(options.batchSize, samples->size());
-  // Batch norm cannot normalise a single sample.
-  streaming.dropLast = samples->size() % streaming.batchSize == 1;
+  Optimizer optimizer = transferOptimizer(model, options);
+  StreamOptions streaming = transferStream(*samples, options);
   streaming.seed = mixSeed(seed, "order");
   BatchStream stream(samples.dataset(), streaming, device);
-  // Of a classifier on fixed features only the head is trained: the features are those of evaluation.
-  const Mode mode = options.layers == TransferLayers::kHead ? Mode::kEval : Mode::kTrain;
+  const Mode mode = options.mode();
   const bool draws = model.graph(mode).usesRandomness();
   const at::Tensor skip = torch::zeros({1}, at::TensorOptions().dtype(at::kFloat).device(device));
   at::Tensor loss;

@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "core/data/domain.h"
+#include "core/data/stream.h"
 #include "core/fields.h"
 #include "core/model.h"
+#include "core/train/optimizer.h"
 
 namespace espalier {
 
@@ -30,17 +32,13 @@ struct EnumNames<TransferLayers> {
                                                         {TransferLayers::kHead, "head"}};
 };
 
-struct TransferOptions {
+struct TransferTraining {
   int64_t steps = 150;
   int64_t batchSize = 32;
   TransferOptimizer optimizer = TransferOptimizer::kAdam;
   std::vector<double> learningRates = {1e-3};  // the best on select data is taken
   double weightDecay = 0;
-  double momentum = 0.9;                           // sgd
-  bool maskHeld = true;                            // zeros of the model stay zero
-  TransferStart head = TransferStart::kKeep;       // the last layer with parameters, in order of execution
-  TransferStart batchNorm = TransferStart::kKeep;  // fresh: scale 1, shift 0, running statistics 0 and 1
-  TransferLayers layers = TransferLayers::kAll;
+  double momentum = 0.9;  // sgd
   template <class V>
   void fields(V&& visit) {
     visit("steps", steps, {.min = 1, .max = 10000000});
@@ -49,12 +47,28 @@ struct TransferOptions {
     visit("learningRates", learningRates, {.min = 0, .exclusiveMin = true});
     visit("weightDecay", weightDecay, {.min = 0});
     visit("momentum", momentum, {.min = 0, .max = 1, .exclusiveMax = true});
+  }
+};
+
+struct TransferOptions : TransferTraining {
+  TransferOptions() = default;
+  explicit TransferOptions(const TransferTraining& training) : TransferTraining(training) {}
+
+  bool maskHeld = true;                            // zeros of the model stay zero
+  TransferStart head = TransferStart::kKeep;       // the last layer with parameters, in order of execution
+  TransferStart batchNorm = TransferStart::kKeep;  // fresh: scale 1, shift 0, running statistics 0 and 1
+  TransferLayers layers = TransferLayers::kAll;
+  template <class V>
+  void fields(V&& visit) {
+    TransferTraining::fields(visit);
     visit("maskHeld", maskHeld);
     visit("head", head);
     visit("batchNorm", batchNorm);
     visit("layers", layers);
   }
 
+  // Where only the head is trained the features are those of evaluation.
+  Mode mode() const { return layers == TransferLayers::kHead ? Mode::kEval : Mode::kTrain; }
   // ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE where they contradict each other.
   void check() const;
 };
@@ -65,6 +79,13 @@ size_t headLayer(const Model& model);
 
 // What an attacker starts from: a copy with head and batch norms as the options say, all of it trainable.
 std::shared_ptr<Model> startTransfer(const Model& model, const TransferOptions& options, uint64_t seed);
+
+// Refuses data of other classes than the model's outputs: ERR_DATA_INVALID. `who`: "the model".
+void requireClasses(const Model& model, const Domain& domain, const Dataset& dataset, std::string_view who);
+
+// What is trained of the model, with its masks, and the batches that it is trained on.
+Optimizer transferOptimizer(const Model& model, const TransferOptions& options);
+StreamOptions transferStream(const Dataset& samples, const TransferOptions& options);
 
 // Trains `model`, which nobody else holds, in place. A pure function of its arguments on one thread: no job,
 // so that several run at once. `tick` is called before each step, and may throw. Returns whether the last

@@ -187,12 +187,12 @@ class Protocol {
     options.transfer.check();
     inputs.model->requireTrainable(kName);
     headLayer(*model_);
-    requireOutputs(*model_, *inputs.domain, "the model");
+    requireClasses(*model_, *inputs.domain, *report_, "the model");
     if (options.transfer.learningRates.size() > 1) select_ = inputs.domain->select(kName);
     if (const auto* other = std::get_if<std::shared_ptr<Model>>(&inputs.baseline)) {
       (*other)->requireTrainable(kName);
       baseline_ = (*other)->to(job.device());
-      requireOutputs(*baseline_, *inputs.domain, "the baseline");
+      requireClasses(*baseline_, *inputs.domain, *report_, "the baseline");
     } else {
       scratch_ = std::get<Scratch>(inputs.baseline);
       if (scratch_ == Scratch::kUnderMask) mask_ = Mask::ofNonZeros(*model_);
@@ -240,14 +240,6 @@ class Protocol {
   }
 
  private:
-  static void requireOutputs(const Model& model, const Domain& domain, std::string_view who) {
-    const DatasetPtr data = domain.report(kName).dataset();
-    const int64_t outputs = requireClassifier(model, *data, text("domain ", domain.name()));
-    if (outputs == domain.classes()) return;
-    fail(ErrorCode::kDataInvalid, "expected domain ", domain.name(), " to have the ", outputs, " classes of ",
-         who, ", found ", domain.classes(), ": a learning curve compares accuracies over one set of classes");
-  }
-
   uint64_t seedOf(int64_t repetition) const {
     return mixSeed(mixSeed(job_.seed(), "repetition"), static_cast<uint64_t>(repetition));
   }

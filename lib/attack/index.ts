@@ -1,0 +1,5 @@
+export { type BatchNormAdaptationOptions, batchNormAdaptation } from './batchNormAdaptation.js';
+export { type FineTuneOptions, fineTune } from './fineTune.js';
+export { type RedensifyOptions, redensify } from './redensify.js';
+export { type RetrainHeadOptions, retrainHead } from './retrainHead.js';
+export { type SourceRepairOptions, sourceRepair } from './sourceRepair.js';
