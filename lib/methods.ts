@@ -1,5 +1,6 @@
 import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
 import { fineTuneMethod } from './attack/fineTune.js';
+import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
 import { redensifyMethod } from './attack/redensify.js';
 import { retrainHeadMethod } from './attack/retrainHead.js';
 import { sourceRepairMethod } from './attack/sourceRepair.js';
@@ -24,4 +25,5 @@ export const allMethods: readonly AnyMethod[] = [
   sourceRepairMethod,
   redensifyMethod,
   batchNormAdaptationMethod,
+  nearestNeighbourMethod,
 ];

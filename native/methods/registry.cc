@@ -2,6 +2,7 @@
 
 #include "methods/attack/batch_norm_adaptation.h"
 #include "methods/attack/fine_tune.h"
+#include "methods/attack/nearest_neighbour.h"
 #include "methods/attack/redensify.h"
 #include "methods/attack/retrain_head.h"
 #include "methods/attack/source_repair.h"
@@ -27,6 +28,7 @@ const MethodTable& methodRegistry() {
       attackSourceRepair(),
       attackRedensify(),
       attackBatchNormAdaptation(),
+      attackNearestNeighbour(),
   };
   return *methods;
 }

@@ -191,6 +191,20 @@ async function bigger(): Promise<Domain> {
   return await Domain.open({ name: 'large', fit: all, report: all });
 }
 
+test('neighbours see through a ruined head', async () => {
+  const { domain, dense } = await sparseNet();
+  const last = dense.layers.filter(({ prunable }) => prunable).at(-1)?.path ?? '';
+  const { model: ruined } = await prune.magnitude(dense, { sparsity: 1, include: [`${last}.weight`] });
+  const { figures } = (await attack.nearestNeighbour(ruined, { domain, count: 96 })).report;
+  assert.ok(figures.before.accuracy < 0.5 && figures.after.accuracy > 0.8, JSON.stringify(figures));
+  assert.deepEqual([figures.cost.steps, figures.cost.labels], [0, 96]);
+  await rejects(
+    attack.nearestNeighbour(ruined, { domain, count: 3 }),
+    'ERR_OUT_OF_RANGE',
+    /at most 3 .*neighbours/,
+  );
+});
+
 test('what cannot be attacked is refused by name', async () => {
   const model = await smallNet();
   const domain = await brightness();
