@@ -1,5 +1,6 @@
 import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
 import { fineTuneMethod } from './attack/fineTune.js';
+import { linearProbeMethod } from './attack/linearProbe.js';
 import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
 import { redensifyMethod } from './attack/redensify.js';
 import { retrainHeadMethod } from './attack/retrainHead.js';
@@ -25,5 +26,6 @@ export const allMethods: readonly AnyMethod[] = [
   sourceRepairMethod,
   redensifyMethod,
   batchNormAdaptationMethod,
+  linearProbeMethod,
   nearestNeighbourMethod,
 ];

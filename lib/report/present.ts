@@ -18,9 +18,15 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['evaluate.accuracy', accuracy],
   ['evaluate.domains', domains],
   ['evaluate.sampleWiseLearningCurve', sampleWiseLearningCurve],
-  ...['fineTune', 'retrainHead', 'sourceRepair', 'redensify', 'nearestNeighbour', 'batchNormAdaptation'].map(
-    (name): [string, Presenter] => [`attack.${name}`, attack],
-  ),
+  ...[
+    'fineTune',
+    'retrainHead',
+    'sourceRepair',
+    'redensify',
+    'linearProbe',
+    'nearestNeighbour',
+    'batchNormAdaptation',
+  ].map((name): [string, Presenter] => [`attack.${name}`, attack]),
 ]);
 
 /** What a report says. A method without a presentation of its own, or with other figures, is shown as data. */

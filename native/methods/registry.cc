@@ -2,6 +2,7 @@
 
 #include "methods/attack/batch_norm_adaptation.h"
 #include "methods/attack/fine_tune.h"
+#include "methods/attack/linear_probe.h"
 #include "methods/attack/nearest_neighbour.h"
 #include "methods/attack/redensify.h"
 #include "methods/attack/retrain_head.h"
@@ -29,6 +30,7 @@ const MethodTable& methodRegistry() {
       attackRedensify(),
       attackBatchNormAdaptation(),
       attackNearestNeighbour(),
+      attackLinearProbe(),
   };
   return *methods;
 }

@@ -191,6 +191,19 @@ async function bigger(): Promise<Domain> {
   return await Domain.open({ name: 'large', fit: all, report: all });
 }
 
+test('a probe sees through a ruined head, and replaces it alone', async () => {
+  const { domain, dense } = await sparseNet();
+  const last = dense.layers.filter(({ prunable }) => prunable).at(-1)?.path ?? '';
+  const { model: ruined } = await prune.magnitude(dense, { sparsity: 1, include: [`${last}.weight`] });
+  const options = { domain, ...quick, steps: 150, learningRates: [1e-9, 1e-2] };
+  const { model, report } = await attack.linearProbe(ruined, options);
+  const { figures } = report;
+  assert.ok(figures.before.accuracy < 0.5 && figures.after.accuracy > 0.8, JSON.stringify(figures));
+  assert.equal(figures.learningRate, 1e-2);
+  assert.equal(figures.after.accuracy, (await evaluate.accuracy(model, { domain })).report.figures.accuracy);
+  assert.ok(await differOnlyInHead(ruined, model));
+});
+
 test('neighbours see through a ruined head', async () => {
   const { domain, dense } = await sparseNet();
   const last = dense.layers.filter(({ prunable }) => prunable).at(-1)?.path ?? '';

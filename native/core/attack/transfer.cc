@@ -45,6 +45,15 @@ std::shared_ptr<Model> reinitializeOnly(const Model& model, const std::unordered
 
 }  // namespace
 
+OptimizerOptions TransferTraining::rule() const {
+  OptimizerOptions result;
+  result.kind = optimizer == TransferOptimizer::kAdam ? OptimizerKind::kAdam : OptimizerKind::kSgd;
+  result.momentum = momentum;
+  result.nesterov = false;
+  result.weightDecay = weightDecay;
+  return result;
+}
+
 void TransferOptions::check() const {
   if (learningRates.empty())
     fail(ErrorCode::kOutOfRange, "expected at least one number for learningRates, received none");
@@ -86,11 +95,6 @@ std::shared_ptr<Model> startTransfer(const Model& model, const TransferOptions& 
 }
 
 Optimizer transferOptimizer(const Model& model, const TransferOptions& options) {
-  OptimizerOptions rule;
-  rule.kind = options.optimizer == TransferOptimizer::kAdam ? OptimizerKind::kAdam : OptimizerKind::kSgd;
-  rule.momentum = options.momentum;
-  rule.nesterov = false;
-  rule.weightDecay = options.weightDecay;
   std::vector<at::Tensor> masks(model.parameters().size());
   if (options.maskHeld) masks = Mask::ofNonZeros(model)->parallelTo(model);
   std::unordered_set<std::string> chosen;
@@ -106,7 +110,7 @@ Optimizer transferOptimizer(const Model& model, const TransferOptions& options) 
     trained.push_back(parameter.tensor);
     trainedMasks.push_back(masks[i]);
   }
-  return {rule, std::move(trained), std::move(trainedMasks)};
+  return {options.rule(), std::move(trained), std::move(trainedMasks)};
 }
 
 StreamOptions transferStream(const Dataset& samples, const TransferOptions& options) {

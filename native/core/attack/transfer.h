@@ -39,6 +39,8 @@ struct TransferTraining {
   std::vector<double> learningRates = {1e-3};  // the best on select data is taken
   double weightDecay = 0;
   double momentum = 0.9;  // sgd
+  // The update rule; the learning rate is given a step.
+  OptimizerOptions rule() const;
   template <class V>
   void fields(V&& visit) {
     visit("steps", steps, {.min = 1, .max = 10000000});

@@ -244,7 +244,7 @@ class Protocol {
     return mixSeed(mixSeed(job_.seed(), "repetition"), static_cast<uint64_t>(repetition));
   }
 
-  // A GPU is one worker; on cores small networks gain nothing from a second thread.
+  // A GPU is one worker; on cores a small network gains less from a second thread than two gain side by side.
   bool runsSideBySide() const {
     constexpr double kLargeStep = 4e9;  // multiply-accumulates of a step, forward
     return job_.device().is_cpu() &&
