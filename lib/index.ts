@@ -1,3 +1,4 @@
+export * as attack from './attack/index.js';
 export * as authorize from './authorize/index.js';
 export { configure } from './configure.js';
 export { Dataset, type DatasetData, type Labels } from './dataset.js';

@@ -1,6 +1,14 @@
+import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
+import { fineTuneMethod } from './attack/fineTune.js';
+import { linearProbeMethod } from './attack/linearProbe.js';
+import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
+import { redensifyMethod } from './attack/redensify.js';
+import { retrainHeadMethod } from './attack/retrainHead.js';
+import { sourceRepairMethod } from './attack/sourceRepair.js';
 import { nonTransferablePruningMethod } from './authorize/nonTransferablePruning.js';
 import { accuracyMethod } from './evaluate/accuracy.js';
 import { domainsMethod } from './evaluate/domains.js';
+import { sampleWiseLearningCurveMethod } from './evaluate/sampleWiseLearningCurve.js';
 import { learnedThresholdMethod } from './prune/learnedThreshold.js';
 import { magnitudeMethod } from './prune/magnitude.js';
 import type { AnyMethod } from './schema/method.js';
@@ -14,4 +22,12 @@ export const allMethods: readonly AnyMethod[] = [
   nonTransferablePruningMethod,
   accuracyMethod,
   domainsMethod,
+  sampleWiseLearningCurveMethod,
+  fineTuneMethod,
+  retrainHeadMethod,
+  sourceRepairMethod,
+  redensifyMethod,
+  batchNormAdaptationMethod,
+  linearProbeMethod,
+  nearestNeighbourMethod,
 ];

@@ -60,8 +60,9 @@ function placeholder(field: FieldDescriptor): string {
     case 'handle':
       return `<${nounOf(field)}>`;
     case 'enum':
-    case 'union':
       return '<word>';
+    case 'union':
+      return isInput(field) ? '<word|file>' : '<word>';
     default:
       return '<text>';
   }
@@ -77,7 +78,9 @@ function helpOf(field: FieldDescriptor): string {
   const facts = [
     ...(field.required ? ['required'] : []),
     ...(field.noun === 'Domain' ? [kDomains] : []),
-    ...(isInput(field) || field.type === 'boolean' || field.type === 'string' ? [] : [phrase(field)]),
+    ...((isInput(field) && field.type !== 'union') || field.type === 'boolean' || field.type === 'string'
+      ? []
+      : [phrase(field)]),
     ...(object === undefined
       ? []
       : [`the object as JSON, { ${Object.keys(object.fields ?? {}).join(', ')} }`]),
@@ -158,7 +161,7 @@ function parseWord(word: string, field: FieldDescriptor, name: string): unknown 
       return parseJson(word, field, name);
     case 'union': {
       const words = field.alternatives?.flatMap((alternative) => alternative.values ?? []) ?? [];
-      if (words.includes(word)) return word;
+      if (words.includes(word) || isInput(field)) return word;
       if (word.startsWith('{')) return parseJson(word, field, name);
       throw misused(phrase(field), name, word, words);
     }

@@ -28,7 +28,12 @@ export function handleInputs(fields: FieldDescriptors): HandleInput[] {
     }));
 }
 
-const nounOf = (field: FieldDescriptor) => field.noun ?? field.of?.noun ?? '';
+const nounOf = (field: FieldDescriptor) =>
+  field.noun ?? field.of?.noun ?? field.alternatives?.find(({ noun }) => noun !== undefined)?.noun ?? '';
+
+/** Whether a word stands for itself where a handle is taken. */
+export const isWord = (field: FieldDescriptor, word: string) =>
+  field.literal === word || field.alternatives?.some(({ values }) => values?.includes(word)) === true;
 
 /** Domains are given by name, all else as files on the line. */
 export const isFile = ({ noun }: HandleInput) => noun !== 'Domain' && noun !== 'Dataset';

@@ -3,7 +3,7 @@ import { type AnyReport, renderTable, saveReport } from '../report/index.js';
 import { isObject } from '../report/report.js';
 import type { AnyMethod } from '../schema/method.js';
 import type { Flag } from './flags.js';
-import { type HandleInput, handleInputs, openDomain, openFiles } from './handles.js';
+import { type HandleInput, handleInputs, isWord, openDomain, openFiles } from './handles.js';
 import type { Creation, ImageShape, Library, Savable } from './library.js';
 import { checkOutputs, exists, removeCheckpoints } from './outputs.js';
 import { Interruption, interruptible } from './signals.js';
@@ -120,8 +120,7 @@ async function openInputs(
     const names = [request.tree[input.key]].flat() as string[];
     const handles: unknown[] = [];
     for (const name of names) {
-      const isWord = flag.field.literal === name;
-      if (isWord) handles.push(name);
+      if (isWord(flag.field, name)) handles.push(name);
       else if (input.noun === 'Domain') handles.push(await openDomain(name, flag.name, library, images));
       else handles.push(await library.open(input.noun, name, opening));
     }

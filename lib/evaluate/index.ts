@@ -1,2 +1,3 @@
 export { type AccuracyOptions, accuracy } from './accuracy.js';
 export { type DomainsOptions, domains } from './domains.js';
+export { type SampleWiseLearningCurveOptions, sampleWiseLearningCurve } from './sampleWiseLearningCurve.js';

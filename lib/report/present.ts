@@ -1,11 +1,13 @@
 import type { Facts, Presentation } from './blocks.js';
 import { accuracy } from './figures/accuracy.js';
+import { attack } from './figures/attack.js';
 import { domains } from './figures/domains.js';
 import { presentAnything } from './figures/generic.js';
 import { learnedThreshold } from './figures/learnedThreshold.js';
 import { magnitude } from './figures/magnitude.js';
 import { nonTransferablePruning } from './figures/nonTransferablePruning.js';
 import type { Presenter } from './figures/presenter.js';
+import { sampleWiseLearningCurve } from './figures/sampleWiseLearningCurve.js';
 import { supervised } from './figures/supervised.js';
 import { isNumber, label, plain } from './format.js';
 import { type AnyReport, isObject } from './report.js';
@@ -17,6 +19,16 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['authorize.nonTransferablePruning', nonTransferablePruning],
   ['evaluate.accuracy', accuracy],
   ['evaluate.domains', domains],
+  ['evaluate.sampleWiseLearningCurve', sampleWiseLearningCurve],
+  ...[
+    'fineTune',
+    'retrainHead',
+    'sourceRepair',
+    'redensify',
+    'linearProbe',
+    'nearestNeighbour',
+    'batchNormAdaptation',
+  ].map((name): [string, Presenter] => [`attack.${name}`, attack]),
 ]);
 
 /** What a report says. A method without a presentation of its own, or with other figures, is shown as data. */

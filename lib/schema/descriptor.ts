@@ -35,7 +35,7 @@ export interface FieldDescriptor {
   /** The elements of a list or map. */
   of?: FieldDescriptor;
   fields?: FieldDescriptors;
-  /** What a union may be: one of a few words, or an object that says more. */
+  /** What a union may be: one of a few words, or an object that says more, or a handle. */
   alternatives?: FieldDescriptor[];
   /** A word that may stand in the place of a value: 'auto'. */
   literal?: string;
@@ -129,14 +129,14 @@ function describeType(schema: Schema, def: Def): FieldDescriptor {
   throw new TypeError(`an option's schema cannot be a ${def.type}`);
 }
 
-// Three unions have a meaning: a word in the place of a value, one or a list, and a few words or an object.
+// Three unions have a meaning: a word in the place of a value, one or a list, and a few words or what says more.
 function describeUnion(options: Schema[]): FieldDescriptor {
   const [first, second] = options;
   if (first === undefined || second === undefined || options.length !== 2) {
     throw new TypeError('a union in an option must have two members');
   }
   if (defOf(second).type === 'array') return { ...describe(second), oneOrList: true };
-  if (defOf(first).type === 'enum' && defOf(second).type === 'object') {
+  if (defOf(first).type === 'enum' && ['object', 'custom'].includes(defOf(second).type)) {
     const alternatives = [describe(first), describe(second)];
     return { type: 'union', description: '', required: true, optional: false, alternatives };
   }
@@ -160,7 +160,9 @@ function boundsOf(def: Def) {
 
 /** Whether it is, or may hold, handles: such an option is an input of the method. */
 export function isInput(field: FieldDescriptor): boolean {
-  return field.type === 'handle' || (field.type === 'list' && field.of?.type === 'handle');
+  const parts =
+    field.type === 'union' ? (field.alternatives ?? []) : [field.type === 'list' ? field.of : field];
+  return parts.some((part) => part?.type === 'handle');
 }
 
 /** What a field takes, as an error message or the docs say it: "a number >= 0 and <= 1". */

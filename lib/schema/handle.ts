@@ -31,6 +31,14 @@ export function oneOrList<N extends Noun>(noun: N) {
   return z.union([handle(noun), z.array(handle(noun))]);
 }
 
+/** One of a few words, or a handle. */
+export function wordsOr<const Words extends readonly [string, ...string[]], N extends Noun>(
+  words: Words,
+  noun: N,
+) {
+  return z.union([z.enum(words), handle(noun)]);
+}
+
 /** The object of the API that stands for a native handle. */
 export function wrap(native: NativeHandle): HandleOf<Noun> {
   const noun = native.kind as Noun;

@@ -90,6 +90,17 @@ void variantFromValue(std::variant<Enum, Struct>& target, const Value& value, co
   }
 }
 
+// Either one of a few words or a handle: 'scratch' or a Model.
+template <class Enum, class Pointer>
+  requires std::is_enum_v<Enum> && HandlePointer<Pointer>
+void variantFromValue(std::variant<Enum, Pointer>& target, const Value& value, const std::string& path) {
+  if (value.isHandle()) {
+    fromValue(target.template emplace<Pointer>(), value, path);
+  } else {
+    enumFromValue(target.template emplace<Enum>(), value, path);
+  }
+}
+
 }  // namespace detail
 
 template <class T>

@@ -46,13 +46,14 @@ class Scorer {
   bool checked_ = false;
 };
 
+int64_t defaultBatch(const Model& model) { return model.device().is_cuda() ? kCudaBatch : kCpuBatch; }
+
 ClassificationFigures evaluateDataset(const Model& model, const DatasetPtr& dataset,
                                       const EvaluationOptions& options, Job& job) {
   const torch::NoGradGuard noGrad;
   const int64_t outputs = requireClassifier(model, *dataset, "the domain");
   StreamOptions streamOptions;
-  streamOptions.batchSize = std::min(
-      dataset->size(), options.batchSize.value.value_or(model.device().is_cuda() ? kCudaBatch : kCpuBatch));
+  streamOptions.batchSize = std::min(dataset->size(), options.batchSize.value.value_or(defaultBatch(model)));
   streamOptions.shuffle = false;
   BatchStream stream(dataset, streamOptions, model.device());
   Scorer scorer(model, options.optimise);
@@ -107,6 +108,22 @@ ClassificationFigures evaluateDataset(const Model& model, const DatasetPtr& data
   return figures;
 }
 
+Answers answersOn(const Model& model, const DatasetPtr& dataset, const std::function<void()>& tick) {
+  const torch::NoGradGuard noGrad;
+  StreamOptions options;
+  options.batchSize = std::min(dataset->size(), defaultBatch(model));
+  options.shuffle = false;
+  BatchStream stream(dataset, options, model.device());
+  Scorer scorer(model, /*optimise=*/true);
+  at::Tensor right = torch::zeros({}, at::TensorOptions().device(model.device()).dtype(at::kLong));
+  for (int64_t i = 0; i < stream.batchesPerEpoch(); ++i) {
+    tick();
+    const Batch batch = stream.at(0, i);
+    right += scorer.logits(batch.inputs).argmax(1).eq(batch.labels).sum();
+  }
+  return {right.item<int64_t>(), dataset->size()};
+}
+
 }  // namespace
 
 std::vector<double> wilsonInterval(int64_t hits, int64_t trials) {
@@ -157,6 +174,19 @@ ClassificationFigures evaluateClassifier(const Model& model, const FitData& data
 PublishedFigures evaluateClassifier(const Model& model, const ReportData& data,
                                     const EvaluationOptions& options, Job& job) {
   return PublishedFigures(evaluateDataset(model, data.dataset(), options, job));
+}
+
+Answers countAnswers(const Model& model, const SelectData& data, const std::function<void()>& tick) {
+  return answersOn(model, data.dataset(), tick);
+}
+
+PublishedAnswers countAnswers(const Model& model, const ReportData& data, const std::function<void()>& tick) {
+  return PublishedAnswers(answersOn(model, data.dataset(), tick));
+}
+
+int64_t answerBatches(const Model& model, const Dataset& dataset) {
+  const int64_t batch = defaultBatch(model);
+  return (dataset.size() + batch - 1) / batch;
 }
 
 }  // namespace espalier

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -70,6 +71,41 @@ class PublishedFigures {
   ClassificationFigures figures_;
 };
 
+// The right answers on some data.
+struct Answers {
+  int64_t right = 0;
+  int64_t samples = 0;
+  double accuracy() const {
+    return samples > 0 ? static_cast<double>(right) / static_cast<double>(samples) : 0;
+  }
+};
+
+// The same on report data. `published` is for arithmetic among published figures (means, areas): no decision
+// may hang on it.
+class PublishedAnswers {
+ public:
+  PublishedAnswers() = default;
+  explicit PublishedAnswers(const Answers& answers)
+      : accuracy_(answers.accuracy()),
+        interval_(wilsonInterval(answers.right, answers.samples)),
+        right_(answers.right),
+        samples_(answers.samples) {}
+  double published() const { return accuracy_; }
+  template <class V>
+  void fields(V&& visit) {
+    visit("accuracy", accuracy_);
+    visit("interval", interval_);
+    visit("right", right_);
+    visit("samples", samples_);
+  }
+
+ private:
+  double accuracy_ = 0;
+  std::vector<double> interval_;  // Wilson 95 %
+  int64_t right_ = 0;
+  int64_t samples_ = 0;
+};
+
 struct EvaluationOptions {
   LiteralOr<"auto", int64_t> batchSize;  // 'auto': by the device
   // Whether a frozen copy may be used; its logits are checked against the plain ones on the first batch.
@@ -94,5 +130,12 @@ ClassificationFigures evaluateClassifier(const Model& model, const FitData& data
                                          const EvaluationOptions& options, Job& job);
 PublishedFigures evaluateClassifier(const Model& model, const ReportData& data,
                                     const EvaluationOptions& options, Job& job);
+
+// Counts right answers and nothing else, for evaluations that run side by side, without a job: `tick` is
+// called before each batch, and may throw.
+Answers countAnswers(const Model& model, const SelectData& data, const std::function<void()>& tick);
+PublishedAnswers countAnswers(const Model& model, const ReportData& data, const std::function<void()>& tick);
+// How many batches that takes.
+int64_t answerBatches(const Model& model, const Dataset& dataset);
 
 }  // namespace espalier

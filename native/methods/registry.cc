@@ -1,8 +1,16 @@
 #include "methods/registry.h"
 
+#include "methods/attack/batch_norm_adaptation.h"
+#include "methods/attack/fine_tune.h"
+#include "methods/attack/linear_probe.h"
+#include "methods/attack/nearest_neighbour.h"
+#include "methods/attack/redensify.h"
+#include "methods/attack/retrain_head.h"
+#include "methods/attack/source_repair.h"
 #include "methods/authorize/non_transferable_pruning.h"
 #include "methods/evaluate/accuracy.h"
 #include "methods/evaluate/domains.h"
+#include "methods/evaluate/sample_wise_learning_curve.h"
 #include "methods/prune/learned_threshold.h"
 #include "methods/prune/magnitude.h"
 #include "methods/train/supervised.h"
@@ -11,8 +19,20 @@ namespace espalier {
 
 const MethodTable& methodRegistry() {
   static const auto* methods = new MethodTable{
-      trainSupervised(),  pruneMagnitude(),  pruneLearnedThreshold(), authorizeNonTransferablePruning(),
-      evaluateAccuracy(), evaluateDomains(),
+      trainSupervised(),
+      pruneMagnitude(),
+      pruneLearnedThreshold(),
+      authorizeNonTransferablePruning(),
+      evaluateAccuracy(),
+      evaluateDomains(),
+      evaluateSampleWiseLearningCurve(),
+      attackFineTune(),
+      attackRetrainHead(),
+      attackSourceRepair(),
+      attackRedensify(),
+      attackBatchNormAdaptation(),
+      attackNearestNeighbour(),
+      attackLinearProbe(),
   };
   return *methods;
 }

@@ -1,7 +1,5 @@
 #include "core/train/trainer.h"
 
-#include <mutex>
-
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -9,6 +7,7 @@
 #include "core/random.h"
 #include "core/train/diagnosis.h"
 #include "core/train/guard.h"
+#include "core/train/randomness.h"
 
 namespace espalier {
 
@@ -17,12 +16,6 @@ namespace {
 constexpr std::string_view kGeneratorPrefix = "~generator/";
 constexpr const char* kScaleName = "~scale";
 constexpr const char* kGrowthName = "~growth";
-
-// Dropout draws from the process's default generator: runs whose networks do so take turns, a step each.
-std::mutex& randomnessMutex() {
-  static auto* mutex = new std::mutex;
-  return *mutex;
-}
 
 }  // namespace
 
@@ -138,9 +131,9 @@ class Trainer {
   }
 
   void doStep(const ErasedPhase& phase) {
-    std::unique_lock<std::mutex> turn;
-    if (random_) turn = std::unique_lock(randomnessMutex());
-    seedDefaultGenerator(phase);
+    const RandomTurn turn(
+        random_, job_.device(),
+        mixSeed(mixSeed(mixSeed(base_, phase.name), "dropout"), static_cast<uint64_t>(position_.step)));
     const Batches batches = batchesAt(position_.step);
     if (diagnosis_) diagnosis_->beginStep(batches);
     if (!batches.empty()) windowSamples_ += batches[0].labels.size(0);
@@ -148,15 +141,6 @@ class Trainer {
     phase.step(batches, context);
     if (scale_.defined()) at::_amp_update_scale_(scale_, growth_, guard_.overflowed(), 2.0, 0.5, 2000);
     guard_.nextStep();
-  }
-
-  void seedDefaultGenerator(const ErasedPhase& phase) {
-    if (!random_) return;
-    const uint64_t seed =
-        mixSeed(mixSeed(mixSeed(base_, phase.name), "dropout"), static_cast<uint64_t>(position_.step));
-    at::Generator generator = at::globalContext().defaultGenerator(job_.device());
-    const std::scoped_lock lock(generator.mutex());
-    generator.set_current_seed(seed);
   }
 
   void closeEpoch(const ErasedPhase& phase) {

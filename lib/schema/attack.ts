@@ -1,0 +1,51 @@
+import * as z from 'zod';
+import { handle } from './handle.js';
+import { transferOptions } from './transfer.js';
+
+/** Where an attacker trains, and on how much. */
+export const attackSamples = z.strictObject({
+  domain: handle('Domain').describe('Attacked with its fit data, measured on its report data.'),
+  count: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Samples that the attacker holds; all of the fit data by default.'),
+  fraction: z.number().gt(0).max(1).optional().describe('The same as a share of the fit data, rounded down.'),
+});
+
+const { maskHeld, head, batchNorm, layers, ...training } = transferOptions.shape;
+
+/** How an attacker trains, without where he starts. */
+export const attackTraining = training;
+export const attackStart = { maskHeld, head, batchNorm, layers };
+
+export const answers = z.strictObject({
+  accuracy: z.number().describe('Share of right answers.'),
+  interval: z.array(z.number()).describe('Wilson interval of the accuracy at 95 %.'),
+  right: z.int().describe('Right answers.'),
+  samples: z.int().describe('How many were measured.'),
+});
+
+/** What every attack reports. */
+export const attackFigures = z.strictObject({
+  samples: z.int().describe('Of the domain that the attacker held.'),
+  before: answers.describe('The given model on report data.'),
+  after: answers.describe('The attacked one on report data.'),
+  cost: z
+    .strictObject({
+      images: z.int().describe('That the training saw, repetitions counted.'),
+      labels: z.int().describe('Different labelled samples that it needed.'),
+      steps: z.int().describe('Of all learning rates.'),
+      seconds: z.number().describe('Of the training.'),
+    })
+    .describe('What the attack took.'),
+});
+
+/** What an attack that trains reports besides. */
+export const trainedAttackFigures = attackFigures.extend({
+  learningRate: z.number().describe('The one taken.'),
+  selectAccuracy: z
+    .number()
+    .nullable()
+    .describe('On select data with it; null where there was one learning rate only.'),
+});
