@@ -7,6 +7,7 @@
 #include "check.h"
 #include "core/objectives/fisher.h"
 #include "core/objectives/mmd.h"
+#include "core/objectives/nt_xent.h"
 
 using namespace espalier;
 
@@ -248,4 +249,50 @@ TEST("objectives: the gradient of the discrepancy by differences, the width held
                  [&](const at::Tensor& x) { return held(x, b); });
   expectGradient([&](const at::Tensor& x) { return maximumMeanDiscrepancy(a, x); }, b,
                  [&](const at::Tensor& x) { return held(a, x); });
+}
+
+TEST("objectives: NT-Xent of two samples by hand") {
+  // Unit vectors at 0 and 90 degrees, their second views at 0 and 180: cosines 1, -1 of the pairs, 0, -1, 0
+  // across.
+  const at::Tensor first = torch::tensor({2.0, 0.0, 0.0, 0.5}, at::kDouble).view({2, 2});
+  const at::Tensor second = torch::tensor({3.0, 0.0, -1.0, 0.0}, at::kDouble).view({2, 2});
+  const double t = 0.5;
+  const auto loss = [&](double partner, double one, double other) {
+    return -std::log(std::exp(partner / t) /
+                     (std::exp(partner / t) + std::exp(one / t) + std::exp(other / t)));
+  };
+  const NtXent found = ntXent(first, second, t);
+  // Sample 0: both views have partner 1, others 0 and -1. Sample 1: partner 0; others 0, 0 and -1, -1.
+  EXPECT_NEAR(found.losses[0].item<double>(), loss(1, 0, -1), 1e-12);
+  EXPECT_NEAR(found.losses[1].item<double>(), (loss(0, 0, 0) + loss(0, -1, -1)) / 2, 1e-12);
+  EXPECT(found.matched[0].item<bool>() && found.matched[2].item<bool>() && found.matched[3].item<bool>());
+}
+
+TEST("objectives: NT-Xent by its definition, with gradients by differences") {
+  const at::Tensor a = drawn({5, 4});
+  const at::Tensor b = a + 0.5 * drawn({10, 4}).slice(0, 5);
+  const double t = 0.3;
+  const at::Tensor z = at::cat({a, b});
+  const auto cosine = [&](int64_t i, int64_t j) {
+    return (z[i].dot(z[j]) / z[i].norm() / z[j].norm()).item<double>();
+  };
+  const NtXent found = ntXent(a, b, t);
+  for (int64_t i = 0; i < 5; ++i) {
+    double mean = 0;
+    for (const int64_t view : {i, i + 5}) {
+      const int64_t partner = (view + 5) % 10;
+      double sum = 0;
+      bool nearest = true;
+      for (int64_t k = 0; k < 10; ++k) {
+        if (k == view) continue;
+        sum += std::exp(cosine(view, k) / t);
+        nearest = nearest && cosine(view, k) <= cosine(view, partner);
+      }
+      mean -= std::log(std::exp(cosine(view, partner) / t) / sum) / 2;
+      EXPECT_EQ(found.matched[view].item<bool>(), nearest);
+    }
+    EXPECT_NEAR(found.losses[i].item<double>(), mean, 1e-10);
+  }
+  expectGradient([&](const at::Tensor& x) { return ntXent(x, b, t).losses.mean(); }, a);
+  expectGradient([&](const at::Tensor& x) { return ntXent(a, x, t).losses.mean(); }, b);
 }

@@ -38,7 +38,13 @@ function sample(field: FieldDescriptor): unknown {
 const withIntervals = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value), (key, item) => (key === 'interval' ? [0.4, 0.6] : item));
 
-const pictured = ['train.supervised', 'prune.magnitude', 'evaluate.accuracy', 'evaluate.domains'];
+const pictured = [
+  'train.supervised',
+  'train.contrastive',
+  'prune.magnitude',
+  'evaluate.accuracy',
+  'evaluate.domains',
+];
 
 for (const method of allMethods) {
   test(`${method.name}: what the method says it reports is what its presentation expects`, () => {
