@@ -1,6 +1,7 @@
 import type { Facts, Presentation } from './blocks.js';
 import { accuracy } from './figures/accuracy.js';
 import { attack } from './figures/attack.js';
+import { contrastive } from './figures/contrastive.js';
 import { domains } from './figures/domains.js';
 import { presentAnything } from './figures/generic.js';
 import { learnedThreshold } from './figures/learnedThreshold.js';
@@ -14,6 +15,7 @@ import { type AnyReport, isObject } from './report.js';
 
 const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['train.supervised', supervised],
+  ['train.contrastive', contrastive],
   ['prune.magnitude', magnitude],
   ['prune.learnedThreshold', learnedThreshold],
   ['authorize.nonTransferablePruning', nonTransferablePruning],

@@ -72,6 +72,12 @@ export const augmentationOptions = z.strictObject({
     .max(1)
     .default(0)
     .describe('Changes brightness and contrast by up to that share.'),
+  crop: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe('Least share of its area that is cut out of an image at random and resized to the whole.'),
 });
 
 /** How a teacher counts. */

@@ -1,1 +1,2 @@
+export { type ContrastiveOptions, contrastive } from './contrastive.js';
 export { type SupervisedOptions, supervised } from './supervised.js';

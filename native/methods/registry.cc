@@ -13,6 +13,7 @@
 #include "methods/evaluate/sample_wise_learning_curve.h"
 #include "methods/prune/learned_threshold.h"
 #include "methods/prune/magnitude.h"
+#include "methods/train/contrastive.h"
 #include "methods/train/supervised.h"
 
 namespace espalier {
@@ -20,6 +21,7 @@ namespace espalier {
 const MethodTable& methodRegistry() {
   static const auto* methods = new MethodTable{
       trainSupervised(),
+      trainContrastive(),
       pruneMagnitude(),
       pruneLearnedThreshold(),
       authorizeNonTransferablePruning(),

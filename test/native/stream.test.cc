@@ -167,3 +167,42 @@ TEST("augmentation: samples that are no images are refused") {
   const auto tokens = Dataset::fromTensors(range(0, 6).view({3, 2}), range(0, 3));
   EXPECT(ERROR_OF(BatchStream(tokens, flips, at::kCPU)).code() == ErrorCode::kDataInvalid);
 }
+
+TEST("augmentation: a crop is a part of the image, resized, of the share of area that was asked for") {
+  // A ramp along x and one along y: what a crop shows of them says which part it is.
+  const int64_t n = 3000, size = 16;
+  const at::Tensor middles = (at::arange(size) + 0.5) / size;
+  const at::Tensor ramps =
+      at::stack({middles.expand({size, size}), middles.unsqueeze(1).expand({size, size})})
+          .expand({n, 2, size, size})
+          .contiguous();
+  const at::Tensor parts = augment(ramps, {.crop = 0.25}, 1, 0, range(0, n));
+  const at::Tensor x = parts.select(1, 0).select(1, 8), y = parts.select(1, 1).select(2, 8);
+  // Away from the border, where the outermost pixel is repeated, a ramp stays a ramp.
+  const auto side = [&](const at::Tensor& ramp) {
+    return (ramp.select(1, 10) - ramp.select(1, 5)) * size / 5;
+  };
+  const at::Tensor area = side(x) * side(y), aspect = side(x) / side(y);
+  EXPECT(area.min().item<double>() > 0.249 && area.min().item<double>() < 0.26);
+  EXPECT(area.max().item<double>() > 0.97 && area.max().item<double>() < 1.001);
+  EXPECT_NEAR(area.mean().item<double>(), 0.62, 0.02);
+  EXPECT(aspect.min().item<double>() > 0.749 && aspect.max().item<double>() < 1.334);
+  EXPECT(aspect.min().item<double>() < 0.77 && aspect.max().item<double>() > 1.3);
+  // It lies within the image, and anywhere there.
+  const at::Tensor left = x.select(1, 8) - side(x) * (8.5 / size);
+  EXPECT(left.min().item<double>() > -1e-3 && (left + side(x)).max().item<double>() < 1 + 1e-3);
+  EXPECT_NEAR((left / (1 - side(x)).clamp_min(0.05)).index({side(x).lt(0.9)}).mean().item<double>(), 0.5,
+              0.02);
+}
+
+TEST("augmentation: a crop leaves the other draws alone") {
+  const at::Tensor images = at::rand({40, 1, 8, 8});
+  const Augmentation flips{.shift = 2, .flip = true};
+  const at::Tensor before = augment(at::ones({40, 1, 8, 8}), flips, 3, 1, range(0, 40));
+  Augmentation both = flips;
+  both.crop = 0.5;
+  // Of a constant image a crop is the image.
+  EXPECT(at::allclose(augment(at::ones({40, 1, 8, 8}), both, 3, 1, range(0, 40)), before, 0, 1e-6));
+  EXPECT(
+      !at::allclose(augment(images, both, 3, 1, range(0, 40)), augment(images, flips, 3, 1, range(0, 40))));
+}

@@ -40,6 +40,7 @@ const withIntervals = (value: unknown): unknown =>
 
 const pictured = [
   'train.supervised',
+  'train.contrastive',
   'prune.magnitude',
   'evaluate.accuracy',
   'evaluate.domains',

@@ -17,7 +17,20 @@ struct Draws {
   at::Tensor angle;       // float32 [n], radians
   at::Tensor brightness;  // float32 [n]
   at::Tensor contrast;    // float32 [n]
+  at::Tensor crop;        // float32 [n, 2, 3]: from the image's own grid to that of the part
 };
+
+// Rows of [scale of x, 0, offset of x; 0, scale of y, offset of y], in units of half a side.
+void drawCrop(double least, SplitMix64& random, float* theta) {
+  const double area = least + (1 - least) * random.uniform();
+  const double aspect = std::pow(4.0 / 3, 2 * random.uniform() - 1);
+  const double width = std::min(1.0, std::sqrt(area * aspect));
+  const double height = std::min(1.0, std::sqrt(area / aspect));
+  theta[0] = static_cast<float>(width);
+  theta[2] = static_cast<float>((1 - width) * (2 * random.uniform() - 1));
+  theta[4] = static_cast<float>(height);
+  theta[5] = static_cast<float>((1 - height) * (2 * random.uniform() - 1));
+}
 
 Draws draw(const Augmentation& augmentation, uint64_t seed, int64_t epoch, const at::Tensor& positions) {
   const int64_t count = positions.size(0);
@@ -26,7 +39,8 @@ Draws draw(const Augmentation& augmentation, uint64_t seed, int64_t epoch, const
               at::empty({count}, at::kLong),
               at::empty({count}),
               at::empty({count}),
-              at::empty({count})};
+              at::empty({count}),
+              at::zeros({count, 2, 3})};
   const auto* position = positions.const_data_ptr<int64_t>();
   const uint64_t epochSeed = mixSeed(mixSeed(seed, "augmentation"), static_cast<uint64_t>(epoch));
   const auto offsets = static_cast<uint64_t>(2 * augmentation.shift + 1);
@@ -42,6 +56,7 @@ Draws draw(const Augmentation& augmentation, uint64_t seed, int64_t epoch, const
     draws.angle.data_ptr<float>()[i] = around(0, radians, random.uniform());
     draws.brightness.data_ptr<float>()[i] = around(1, augmentation.jitter, random.uniform());
     draws.contrast.data_ptr<float>()[i] = around(1, augmentation.jitter, random.uniform());
+    drawCrop(augmentation.crop, random, draws.crop.data_ptr<float>() + i * 6);
   }
   return draws;
 }
@@ -60,6 +75,13 @@ at::Tensor flipAndShift(const at::Tensor& inputs, const Augmentation& augmentati
   const at::Tensor source =
       (y.unsqueeze(2) * (width + 2 * shift) + x.unsqueeze(1)).view({count, 1, height * width});
   return padded.flatten(2).gather(2, source.expand({-1, inputs.size(1), -1})).view(inputs.sizes());
+}
+
+at::Tensor crop(const at::Tensor& inputs, const at::Tensor& theta) {
+  const at::Tensor grid = at::affine_grid_generator(theta, inputs.sizes(), false);
+  // Between the outermost pixels and the edge there is nothing to mix with but those pixels.
+  constexpr int64_t kBilinear = 0, kBorder = 1;
+  return at::grid_sampler(inputs, grid, kBilinear, kBorder, false);
 }
 
 at::Tensor rotate(const at::Tensor& inputs, const at::Tensor& angle) {
@@ -88,6 +110,7 @@ at::Tensor augment(at::Tensor inputs, const Augmentation& augmentation, uint64_t
                    const at::Tensor& positions) {
   if (augmentation.empty()) return inputs;
   const Draws draws = draw(augmentation, seed, epoch, positions);
+  if (augmentation.crop < 1) inputs = crop(inputs, draws.crop.to(inputs.device()));
   if (augmentation.flip || augmentation.shift > 0) inputs = flipAndShift(inputs, augmentation, draws);
   if (augmentation.rotation > 0) inputs = rotate(inputs, draws.angle.to(inputs.device()));
   if (augmentation.jitter > 0) inputs = jitter(inputs, draws);

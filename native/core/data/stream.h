@@ -8,21 +8,25 @@
 
 namespace espalier {
 
-// Random changes of training images, in this order: flip, shift, rotation, jitter. Every draw is a function
-// of (seed, epoch, position in the dataset), so there is no state to save.
+// Random changes of training images, in this order: crop, flip, shift, rotation, jitter. Every draw is a
+// function of (seed, epoch, position in the dataset), so there is no state to save.
 struct Augmentation {
   int64_t shift = 0;    // pixels: zero-pad by that much, crop back at random
   bool flip = false;    // mirror left-right with probability 1/2
   double rotation = 0;  // degrees: uniform in [-rotation, rotation], bilinear, zero fill
   double jitter = 0;    // brightness and contrast factors uniform in [1 - jitter, 1 + jitter]
+  // Cut out a part and resize it to the whole, bilinear: its share of the area is uniform in [crop, 1], the
+  // logarithm of its aspect uniform in +-log(4/3), as far as the image is large enough.
+  double crop = 1;
 
-  bool empty() const { return shift == 0 && !flip && rotation == 0 && jitter == 0; }
+  bool empty() const { return shift == 0 && !flip && rotation == 0 && jitter == 0 && crop == 1; }
   template <class V>
   void fields(V&& visit) {
     visit("shift", shift, {.min = 0, .max = 64});
     visit("flip", flip);
     visit("rotation", rotation, {.min = 0, .max = 180});
     visit("jitter", jitter, {.min = 0, .max = 1});
+    visit("crop", crop, {.min = 0, .max = 1, .exclusiveMin = true});
   }
 };
 
