@@ -79,15 +79,19 @@ def mix(seed, value):
     return SplitMix64(seed ^ ((value * 0xD1B54A32D192ED03 + 0x8CB92BA72F3D8DD7) & M64)).next()
 
 
-def order(seed, epoch):
-    for value in ("train", 1, "prune", 0, 0, "shuffle", epoch):
+def permutation(count, seed, *purpose):
+    for value in purpose:
         seed = mix(seed, value)
     random = SplitMix64(seed)
-    positions = list(range(SAMPLES))
-    for last in range(SAMPLES - 1, 0, -1):
+    positions = list(range(count))
+    for last in range(count - 1, 0, -1):
         other = (random.next() * (last + 1)) >> 64
         positions[last], positions[other] = positions[other], positions[last]
     return torch.tensor(positions)
+
+
+def order(seed, epoch):
+    return permutation(SAMPLES, seed, "train", 1, "prune", 0, 0, "shuffle", epoch)
 
 
 # --- The method

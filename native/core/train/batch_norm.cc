@@ -74,7 +74,8 @@ void reestimateBatchNorm(Model& model, const FitData& data, int64_t batches, int
     for (size_t i = 0; i < counters.size(); ++i) statistics.counters[i].copy_(counters[i]);
     model.logits(stream.at(0, index).inputs, Mode::kTrain);
     std::vector<at::Tensor> left;
-    for (const at::Tensor& running : statistics.running) left.push_back(running.to(at::kDouble));
+    for (const at::Tensor& running : statistics.running)
+      left.push_back(running.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true));
     return left;
   };
   std::vector<at::Tensor> sums = forwardFrom(0, 0);
