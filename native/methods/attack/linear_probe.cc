@@ -122,7 +122,7 @@ AttackOutput run(const ModelOnDomain& inputs, const Options& options, TrainedAtt
     report.learningRate = rate;
     report.selectAccuracy = accuracy;
   }
-  put(*chosen);
+  put(chosen.value());
   report.after = countAnswers(*output.model, data, tick);
   return output;
 }

@@ -240,8 +240,10 @@ std::vector<Phase<State>> phasesOf(const State& state, const Inputs& inputs, con
   if (options.polishSteps > 0) {
     Phase<State> polish;
     polish.name = "polish";
-    polish.streams = streams;
+    polish.streams = std::move(streams);
+    // As many readings as divide the steps evenly.
     polish.epochs = std::min(kPolishReadings, options.polishSteps);
+    while (options.polishSteps % polish.epochs != 0) --polish.epochs;
     polish.stepsPerEpoch = options.polishSteps / polish.epochs;
     polish.step = polishStep;
     polish.begin = beginPolish;
@@ -429,10 +431,11 @@ Output search(const Inputs& inputs, const Options& options, Report& report, Job&
   }
   std::vector<Trial> frontier = std::move(report.frontier);
   frontier[chosenTrial].chosen = true;
-  fromValue(report, chosen->report, "");
+  const MethodResult& best = chosen.value();
+  fromValue(report, best.report, "");
   report.frontier = std::move(frontier);
-  const auto model = std::dynamic_pointer_cast<Model>(chosen->outputs.at("model").asHandle());
-  const auto mask = std::dynamic_pointer_cast<Mask>(chosen->outputs.at("mask").asHandle());
+  const auto model = std::dynamic_pointer_cast<Model>(best.outputs.at("model").asHandle());
+  const auto mask = std::dynamic_pointer_cast<Mask>(best.outputs.at("mask").asHandle());
   return {model->clone(), mask};
 }
 
