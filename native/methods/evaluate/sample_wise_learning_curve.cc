@@ -246,7 +246,7 @@ class Protocol {
 
   // A GPU is one worker; on cores a small network gains less from a second thread than two gain side by side.
   bool runsSideBySide() const {
-    constexpr double kLargeStep = 4e9;  // multiply-accumulates of a step, forward
+    constexpr double kLargeStep = 1e9;  // multiply-accumulates of a step, forward
     return job_.device().is_cpu() &&
            costOf(*model_, *fit_) * static_cast<double>(options_.transfer.batchSize) < kLargeStep;
   }
