@@ -412,7 +412,8 @@ Output search(const Inputs& inputs, const Options& options, Report& report, Job&
     trial.strength = strength;
     trial.sourceAccuracy = result.report.at("source").at("after").asDouble();
     trial.holdsFloor = result.report.at("source").at("held").asBool();
-    trial.attackedAccuracy = attack.report.at("selectAccuracy").asDouble();
+    const auto attacked = std::dynamic_pointer_cast<Model>(attack.outputs.at("model").asHandle());
+    trial.attackedAccuracy = accuracyOn(*attacked, inputs.target.front()->select(kName), job);
     report.frontier.push_back(trial);
     const bool better = !chosen || (trial.holdsFloor &&
                                     (!report.frontier[chosenTrial].holdsFloor ||
