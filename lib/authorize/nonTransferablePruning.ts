@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Model } from '../model.js';
 import { handle, oneOrList } from '../schema/handle.js';
 import { defineMethod, type OptionsOf } from '../schema/method.js';
+import { sparsityFigures } from '../schema/sparsity.js';
 import { precisionOption } from '../schema/training.js';
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
@@ -171,21 +172,7 @@ const report = z.strictObject({
       attacker: z.number().describe('Of the push against the attacker.'),
     })
     .describe('As used.'),
-  sparsity: z.number().describe("Share of zeros in the encoder's weights."),
-  layers: z
-    .array(
-      z.strictObject({
-        path: z.string().describe('Of the parameter.'),
-        weights: z.int().describe('How many it has.'),
-        zeros: z.int().describe('How many are zero.'),
-        sparsity: z.number().describe('Their share.'),
-        threshold: z.number().nullable().describe('Least magnitude kept; null where nothing is.'),
-      }),
-    )
-    .describe('One entry a pruned weight.'),
-  totals: z
-    .strictObject({ weights: z.int().describe('All.'), zeros: z.int().describe('Those that are zero.') })
-    .describe('Of these weights together.'),
+  ...sparsityFigures.shape,
   source: z
     .strictObject({
       before: z.number().describe('Accuracy of the model that was given.'),

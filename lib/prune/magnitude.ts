@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Model } from '../model.js';
 import { handle } from '../schema/handle.js';
 import { defineMethod, type OptionsOf } from '../schema/method.js';
+import { sparsityFigures } from '../schema/sparsity.js';
 import { supervisedOptions } from '../schema/training.js';
 
 const structure = z.union([
@@ -59,27 +60,10 @@ const method = defineMethod({
   }),
   outputs: { model: 'Model', mask: 'Mask' },
   report: z.strictObject({
-    sparsity: z.number().describe('Share of zeros in the parameters that may be pruned.'),
     requested: z.number().nullable().describe('The sparsity asked for.'),
     scope: z.enum(['global', 'layer']).describe('As asked for.'),
     structure: structure.describe('As asked for.'),
-    layers: z
-      .array(
-        z.strictObject({
-          path: z.string().describe('Of the parameter.'),
-          weights: z.int().describe('How many it has.'),
-          zeros: z.int().describe('How many are zero.'),
-          sparsity: z.number().describe('Share of zeros.'),
-          threshold: z.number().nullable().describe('Least magnitude kept; null where nothing is.'),
-        }),
-      )
-      .describe('One entry a pruned parameter.'),
-    totals: z
-      .strictObject({
-        weights: z.int().describe('In all pruned parameters.'),
-        zeros: z.int().describe('In all pruned parameters.'),
-      })
-      .describe('Sums over the layers.'),
+    ...sparsityFigures.shape,
     stages: z
       .array(
         z.strictObject({

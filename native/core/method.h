@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,13 @@ class Job;
 struct MethodResult {
   Value outputs = Value::Map{};
   Value report = Value::Map{};
+
+  template <class Noun>
+  std::shared_ptr<Noun> output(std::string_view name) const {
+    std::shared_ptr<Noun> handle;
+    fromValue(handle, outputs.at(name), std::string(name));
+    return handle;
+  }
 };
 
 // A method as the registry lists it, with its types erased.

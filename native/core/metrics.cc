@@ -176,6 +176,13 @@ PublishedFigures evaluateClassifier(const Model& model, const ReportData& data,
   return PublishedFigures(evaluateDataset(model, data.dataset(), options, job));
 }
 
+ClassificationFigures evaluateBetween(const Model& model, const SelectData& data, Job& job) {
+  EvaluationOptions options;
+  options.units = 0;
+  options.phase = "select";
+  return evaluateClassifier(model, data, options, job);
+}
+
 Answers countAnswers(const Model& model, const SelectData& data, const std::function<void()>& tick) {
   return answersOn(model, data.dataset(), tick);
 }

@@ -130,6 +130,8 @@ ClassificationFigures evaluateClassifier(const Model& model, const FitData& data
                                          const EvaluationOptions& options, Job& job);
 PublishedFigures evaluateClassifier(const Model& model, const ReportData& data,
                                     const EvaluationOptions& options, Job& job);
+// For a method that decides on the way: as phase "select", no share of the job's planned work.
+ClassificationFigures evaluateBetween(const Model& model, const SelectData& data, Job& job);
 
 // Counts right answers and nothing else, for evaluations that run side by side, without a job: `tick` is
 // called before each batch, and may throw.

@@ -134,6 +134,14 @@ const std::vector<ParameterInfo>& Model::buffers() const {
   return *buffers_;
 }
 
+std::vector<at::Tensor> Model::weights() const {
+  std::vector<at::Tensor> tensors;
+  for (const auto* list : {&parameters(), &buffers()}) {
+    for (const ParameterInfo& info : *list) tensors.push_back(info.tensor.detach());
+  }
+  return tensors;
+}
+
 void Model::requireTrainable(std::string_view method) const {
   if (!parameters().empty()) return;
   bool hasConstantWeights = false;

@@ -75,6 +75,8 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   // Fresh weights, PyTorch's default per layer kind; `keep`: glob patterns of parameter paths left as they
   // are.
   std::shared_ptr<Model> reinitialize(uint64_t seed, const std::vector<std::string>& keep = {}) const;
+  // The same for the parameters and buffers at these paths alone; a tied one goes by any of its names.
+  std::shared_ptr<Model> reinitializeOnly(uint64_t seed, const std::vector<std::string>& fresh) const;
 
   // Written beside and renamed. Submodules' own training flags stand in the file as they were loaded; a model
   // whose structure did not change keeps its own code. Without `manifest` a model whose manifest says
@@ -92,6 +94,8 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   // Every parameter once (a tied one with its aliases), in the module's order.
   const std::vector<ParameterInfo>& parameters() const;
   const std::vector<ParameterInfo>& buffers() const;
+  // The tensors of both, parameters first, detached: in the same order for every copy of a model.
+  std::vector<at::Tensor> weights() const;
   // Refuses a frozen module (parameters turned into constants) by name: ERR_MODEL_UNSUPPORTED.
   void requireTrainable(std::string_view method) const;
 

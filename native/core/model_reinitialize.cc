@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <unordered_map>
 #include <unordered_set>
@@ -166,6 +167,19 @@ std::shared_ptr<Model> Model::reinitialize(uint64_t seed, const std::vector<std:
   auto fresh = clone();
   Initializer(*fresh, seed, keep).run();
   return fresh;
+}
+
+std::shared_ptr<Model> Model::reinitializeOnly(uint64_t seed, const std::vector<std::string>& fresh) const {
+  const std::unordered_set<std::string> paths(fresh.begin(), fresh.end());
+  const auto isFresh = [&](const std::string& path) { return paths.count(path) > 0; };
+  std::vector<std::string> keep;
+  for (const auto* list : {&parameters(), &buffers()}) {
+    for (const ParameterInfo& info : *list) {
+      if (!isFresh(info.path) && std::none_of(info.aliases.begin(), info.aliases.end(), isFresh))
+        keep.push_back(info.path);
+    }
+  }
+  return reinitialize(seed, keep);
 }
 
 }  // namespace espalier

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "core/train/loss.h"
 #include "core/train/trainer.h"
 
 namespace espalier {
@@ -41,12 +42,13 @@ void step(State& state, const Batches& batches, StepContext& context) {
   const auto start = std::chrono::steady_clock::now();
   const Batch& batch = batches[0];
   const at::Tensor logits = context.forward(*state.model, batch.inputs, state.options->mode());
-  const at::Tensor losses = at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::None);
-  context.backward(losses.mean(), state.optimizer.parameters(), losses);
+  const at::Tensor losses = crossEntropy(logits, batch.labels, 0);
+  const at::Tensor loss = losses.mean();
+  context.backward(loss, state.optimizer.parameters(), losses);
   context.optimise(state.optimizer, state.learningRate);
   ++state.steps;
   state.images += batch.labels.size(0);
-  context.log("loss", losses.mean());
+  context.log("loss", loss);
   state.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 

@@ -1,7 +1,6 @@
 #include "core/attack/transfer.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -11,6 +10,7 @@
 #include "core/metrics.h"
 #include "core/random.h"
 #include "core/train/randomness.h"
+#include "core/train/trainable.h"
 
 namespace espalier {
 
@@ -26,21 +26,6 @@ std::vector<std::string> pathsOf(const Layer& layer) {
   for (const char* buffer : {"running_mean", "running_var", "num_batches_tracked"})
     paths.push_back(layer.path.empty() ? buffer : text(layer.path, ".", buffer));
   return paths;
-}
-
-// Everything but the paths stays as it is.
-std::shared_ptr<Model> reinitializeOnly(const Model& model, const std::unordered_set<std::string>& fresh,
-                                        uint64_t seed) {
-  std::vector<std::string> keep;
-  for (const auto* list : {&model.parameters(), &model.buffers()}) {
-    for (const ParameterInfo& info : *list) {
-      const bool isFresh =
-          fresh.contains(info.path) || std::any_of(info.aliases.begin(), info.aliases.end(),
-                                                   [&](const auto& alias) { return fresh.contains(alias); });
-      if (!isFresh) keep.push_back(info.path);
-    }
-  }
-  return model.reinitialize(seed, keep);
 }
 
 }  // namespace
@@ -75,9 +60,9 @@ size_t headLayer(const Model& model) {
 }
 
 std::shared_ptr<Model> startTransfer(const Model& model, const TransferOptions& options, uint64_t seed) {
-  std::unordered_set<std::string> fresh;
+  std::vector<std::string> fresh;
   const auto reset = [&](const Layer& layer) {
-    for (const std::string& path : pathsOf(layer)) fresh.insert(path);
+    for (const std::string& path : pathsOf(layer)) fresh.push_back(path);
   };
   if (options.head == TransferStart::kFresh) reset(model.layers()[headLayer(model)]);
   if (options.batchNorm == TransferStart::kFresh) {
@@ -86,7 +71,7 @@ std::shared_ptr<Model> startTransfer(const Model& model, const TransferOptions& 
     }
   }
   std::shared_ptr<Model> start =
-      fresh.empty() ? model.clone() : reinitializeOnly(model, fresh, mixSeed(seed, "start"));
+      fresh.empty() ? model.clone() : model.reinitializeOnly(mixSeed(seed, "start"), fresh);
   // Whoever holds the file may train all of it.
   for (const ParameterInfo& parameter : start->parameters()) {
     if (parameter.tensor.is_floating_point()) parameter.tensor.set_requires_grad(true);
@@ -95,22 +80,16 @@ std::shared_ptr<Model> startTransfer(const Model& model, const TransferOptions& 
 }
 
 Optimizer transferOptimizer(const Model& model, const TransferOptions& options) {
-  std::vector<at::Tensor> masks(model.parameters().size());
-  if (options.maskHeld) masks = Mask::ofNonZeros(model)->parallelTo(model);
-  std::unordered_set<std::string> chosen;
+  std::shared_ptr<Mask> zeros;
+  if (options.maskHeld) zeros = Mask::ofNonZeros(model);
+  std::function<bool(const std::string&)> chosen;
   if (options.layers == TransferLayers::kHead) {
-    for (const std::string& path : pathsOf(model.layers()[headLayer(model)])) chosen.insert(path);
+    chosen = [head = pathsOf(model.layers()[headLayer(model)])](const std::string& path) {
+      return std::find(head.begin(), head.end(), path) != head.end();
+    };
   }
-  std::vector<at::Tensor> trained;
-  std::vector<at::Tensor> trainedMasks;
-  for (size_t i = 0; i < masks.size(); ++i) {
-    const ParameterInfo& parameter = model.parameters()[i];
-    if (!parameter.tensor.requires_grad()) continue;
-    if (!chosen.empty() && !chosen.contains(parameter.path)) continue;
-    trained.push_back(parameter.tensor);
-    trainedMasks.push_back(masks[i]);
-  }
-  return {options.rule(), std::move(trained), std::move(trainedMasks)};
+  Trainable trainable = trainableOf(model, zeros.get(), chosen);
+  return {options.rule(), std::move(trainable.parameters), std::move(trainable.masks)};
 }
 
 StreamOptions transferStream(const Dataset& samples, const TransferOptions& options) {

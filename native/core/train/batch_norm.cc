@@ -14,12 +14,6 @@ namespace espalier {
 
 namespace {
 
-bool hasBatchNorm(const Model& model) {
-  const std::vector<Layer>& layers = model.layers();
-  return std::any_of(layers.begin(), layers.end(),
-                     [](const Layer& layer) { return layer.kind == LayerKind::kBatchNorm; });
-}
-
 // The statistics of a model's batch norms.
 struct Statistics {
   std::vector<at::Tensor> running;  // means and variances
@@ -41,6 +35,12 @@ struct Statistics {
 };
 
 }  // namespace
+
+bool hasBatchNorm(const Model& model) {
+  const std::vector<Layer>& layers = model.layers();
+  return std::any_of(layers.begin(), layers.end(),
+                     [](const Layer& layer) { return layer.kind == LayerKind::kBatchNorm; });
+}
 
 void refreshBatchNorm(Model& model, const FitData& data, int64_t batches, int64_t batchSize, Job& job) {
   if (!hasBatchNorm(model)) return;

@@ -6,6 +6,8 @@
 
 namespace espalier {
 
+bool hasBatchNorm(const Model& model);
+
 // Lets the running statistics of batch norms follow the weights: forwards `batches` batches of fit data in
 // training mode, without gradient. Does nothing for a model without them. Draws from the job's seed.
 void refreshBatchNorm(Model& model, const FitData& data, int64_t batches, int64_t batchSize, Job& job);

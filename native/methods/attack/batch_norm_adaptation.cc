@@ -30,9 +30,7 @@ struct Options {
 AttackOutput run(const ModelOnDomain& inputs, const Options& options, AttackFigures& report, Job& job) {
   const FitData samples = drawSamples(*inputs.domain, options.samples, kName, job.seed());
   requireAttackable(*inputs.model, *inputs.domain, kName);
-  const std::vector<Layer>& layers = inputs.model->layers();
-  if (std::none_of(layers.begin(), layers.end(),
-                   [](const Layer& layer) { return layer.kind == LayerKind::kBatchNorm; })) {
+  if (!hasBatchNorm(*inputs.model)) {
     fail(ErrorCode::kModelUnsupported, kName,
          ": expected a model with batch norms, found none: there are no statistics to adapt");
   }

@@ -10,6 +10,7 @@
 #include "core/initialize.h"
 #include "core/inputs.h"
 #include "core/random.h"
+#include "core/train/loss.h"
 #include "core/train/trainer.h"
 
 // Logistic regression on a model's features, which are computed once: how much they still tell about a
@@ -51,7 +52,7 @@ struct State {
 void step(State& state, const Batches& batches, StepContext& context) {
   const auto start = std::chrono::steady_clock::now();
   const at::Tensor logits = at::linear(batches[0].inputs, state.weight, state.bias);
-  const at::Tensor losses = at::cross_entropy_loss(logits, batches[0].labels, {}, at::Reduction::None);
+  const at::Tensor losses = crossEntropy(logits, batches[0].labels, 0);
   const at::Tensor loss = losses.mean();
   context.backward(loss, state.optimizer.parameters(), losses);
   context.optimise(state.optimizer, state.learningRate);

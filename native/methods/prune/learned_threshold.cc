@@ -192,8 +192,7 @@ void write(const State& state, const std::vector<at::Tensor>& weights) {
 class Restored {
  public:
   explicit Restored(const Model& model) {
-    for (const ParameterInfo& info : model.parameters()) keep(info.tensor);
-    for (const ParameterInfo& info : model.buffers()) keep(info.tensor);
+    for (const at::Tensor& weight : model.weights()) kept_.emplace_back(weight, weight.clone());
   }
   ~Restored() {
     const torch::NoGradGuard noGrad;
@@ -203,10 +202,6 @@ class Restored {
   Restored& operator=(const Restored&) = delete;
 
  private:
-  void keep(const at::Tensor& tensor) {
-    const at::Tensor plain = tensor.detach();
-    kept_.emplace_back(plain, plain.clone());
-  }
   std::vector<std::pair<at::Tensor, at::Tensor>> kept_;
 };
 
@@ -219,10 +214,7 @@ void refresh(const State& state, Job& job) {
 }
 
 double accuracyOn(const State& state, Job& job) {
-  EvaluationOptions evaluation;
-  evaluation.units = 0;
-  evaluation.phase = "select";
-  return evaluateClassifier(*state.model, state.select.value(), evaluation, job).accuracy;
+  return evaluateBetween(*state.model, state.select.value(), job).accuracy;
 }
 
 std::vector<std::string> pathsOf(const std::vector<Candidate>& candidates) {
@@ -530,7 +522,7 @@ std::shared_ptr<Model> fineTune(const State& state, const Inputs& inputs, const 
   const MethodResult result =
       job.run("train.supervised", handles, toValue(training), static_cast<double>(options.fineTuneEpochs));
   report.fineTune = result.report;
-  return std::dynamic_pointer_cast<Model>(result.outputs.at("model").asHandle())->clone();
+  return result.output<Model>("model")->clone();
 }
 
 Output run(const Inputs& inputs, const Options& options, Report& report, Job& job) {

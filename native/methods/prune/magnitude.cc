@@ -312,7 +312,7 @@ class Pruner {
         Value::Map{{"model", HandlePtr(model_)}, {"domain", HandlePtr(inputs_.domain.value())}};
     MethodResult result = job_.run("train.supervised", inputs, toValue(options), static_cast<double>(epochs));
     // A clone: the checkpoint holds the sub-run's own, which the next stage must not change.
-    model_ = std::dynamic_pointer_cast<Model>(result.outputs.at("model").asHandle())->clone();
+    model_ = result.output<Model>("model")->clone();
     return result.report;
   }
 

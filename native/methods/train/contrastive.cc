@@ -10,6 +10,7 @@
 #include "core/objectives/nt_xent.h"
 #include "core/random.h"
 #include "core/train/optimizer.h"
+#include "core/train/trainable.h"
 #include "core/train/trainer.h"
 
 // SimCLR (Chen et al. 2020): training of an encoder without labels. Two random changes of an image must land
@@ -224,28 +225,20 @@ int64_t featureCount(const State& state, const Dataset& data, const Job& job) {
 
 // Over the encoder and the projection; the classifier and what follows it gets no gradient from them.
 Optimizer makeOptimizer(const State& state, const Mask* mask) {
-  const Model& model = *state.model;
-  const std::vector<std::string>& left = model.graph(Mode::kTrain).layers()[state.classifier].parameterPaths;
-  std::vector<at::Tensor> masks(model.parameters().size());
-  if (mask != nullptr) masks = mask->parallelTo(model);
-  std::vector<at::Tensor> trained;
-  std::vector<at::Tensor> trainedMasks;
-  for (size_t i = 0; i < masks.size(); ++i) {
-    const ParameterInfo& info = model.parameters()[i];
-    if (!info.tensor.requires_grad() || std::find(left.begin(), left.end(), info.path) != left.end())
-      continue;
-    trained.push_back(info.tensor);
-    trainedMasks.push_back(masks[i]);
-  }
-  if (trained.empty()) {
+  const std::vector<std::string>& left =
+      state.model->graph(Mode::kTrain).layers()[state.classifier].parameterPaths;
+  Trainable trainable = trainableOf(*state.model, mask, [&left](const std::string& path) {
+    return std::find(left.begin(), left.end(), path) == left.end();
+  });
+  if (trainable.parameters.empty()) {
     fail(ErrorCode::kModelUnsupported, kName,
          " trains what stands before a model's classifier: expected parameters there, found none that train");
   }
   for (const at::Tensor& parameter : state.projection.parameters()) {
-    trained.push_back(parameter);
-    trainedMasks.emplace_back();
+    trainable.parameters.push_back(parameter);
+    trainable.masks.emplace_back();
   }
-  return Optimizer(state.options->optimizer, std::move(trained), std::move(trainedMasks));
+  return {state.options->optimizer, std::move(trainable.parameters), std::move(trainable.masks)};
 }
 
 void requireImages(const Dataset& data, const Domain& domain, const Options& options) {
@@ -258,19 +251,6 @@ void requireImages(const Dataset& data, const Domain& domain, const Options& opt
          "expected at least one random change in augmentation, received none: two views that are the same "
          "teach nothing");
   }
-}
-
-// The given model with a classifier drawn anew: it has learned nothing, and what the given one knew would not
-// fit the features.
-std::shared_ptr<Model> withFreshClassifier(const Model& model, const Layer& classifier, uint64_t seed) {
-  std::vector<std::string> keep;
-  for (const auto* list : {&model.parameters(), &model.buffers()}) {
-    for (const ParameterInfo& info : *list) {
-      const auto& own = classifier.parameterPaths;
-      if (std::find(own.begin(), own.end(), info.path) == own.end()) keep.push_back(info.path);
-    }
-  }
-  return model.reinitialize(mixSeed(seed, "classifier"), keep);
 }
 
 Output run(const ModelOnDomain& inputs, const Options& options, Report& report, Job& job) {
@@ -308,7 +288,9 @@ Output run(const ModelOnDomain& inputs, const Options& options, Report& report, 
   training.precision = options.precision;
   train(job, state, {phase}, training);
 
-  const std::shared_ptr<Model> model = withFreshClassifier(*state.model, classifier, state.seed);
+  // The classifier has learned nothing, and what the given one knew would not fit the features.
+  const std::shared_ptr<Model> model =
+      state.model->reinitializeOnly(mixSeed(state.seed, "classifier"), classifier.parameterPaths);
   if (zeros) zeros->apply(*model);
   report.epochs = state.epochs;
   report.steps = state.steps;

@@ -8,6 +8,7 @@
 #include "core/metrics.h"
 #include "core/train/loss.h"
 #include "core/train/supervised_options.h"
+#include "core/train/trainable.h"
 #include "core/train/trainer.h"
 
 // Supervised training of a classifier: cross-entropy, optionally with a teacher's soft targets beside the
@@ -108,13 +109,6 @@ struct State {
   }
 };
 
-std::vector<at::Tensor> weightsOf(const Model& model) {
-  std::vector<at::Tensor> weights;
-  for (const ParameterInfo& parameter : model.parameters()) weights.push_back(parameter.tensor.detach());
-  for (const ParameterInfo& buffer : model.buffers()) weights.push_back(buffer.tensor);
-  return weights;
-}
-
 void step(State& state, const Batches& batches, StepContext& context) {
   const Batch& batch = batches[0];
   const SupervisedOptions& options = *state.options;
@@ -148,17 +142,14 @@ void endEpoch(State& state, int64_t epoch, Job& job) {
   figures.accuracy = state.hitSum.item<double>() / static_cast<double>(state.samples);
   figures.learningRate = state.learningRate;
   if (state.select) {
-    EvaluationOptions evaluation;
-    evaluation.units = 0;
-    evaluation.phase = "select";
-    const ClassificationFigures selected = evaluateClassifier(*state.model, *state.select, evaluation, job);
+    const ClassificationFigures selected = evaluateBetween(*state.model, *state.select, job);
     figures.selectAccuracy = selected.accuracy;
     figures.selectLoss = selected.loss;
     if (!state.best || selected.accuracy > state.best->selectAccuracy) {
       state.best = BestFigures{epoch + 1, selected.accuracy};
       if (state.options->restoreBest) {
         state.bestWeights.clear();
-        for (const at::Tensor& weight : weightsOf(*state.model)) state.bestWeights.push_back(weight.clone());
+        for (const at::Tensor& weight : state.model->weights()) state.bestWeights.push_back(weight.clone());
       }
     }
   }
@@ -169,17 +160,10 @@ void endEpoch(State& state, int64_t epoch, Job& job) {
 }
 
 Optimizer makeOptimizer(const Model& model, const SupervisedOptions& options) {
-  std::vector<at::Tensor> masks(model.parameters().size());
-  if (keepsZeros(model, options.keepZeros)) masks = Mask::ofNonZeros(model)->parallelTo(model);
-  std::vector<at::Tensor> trained;
-  std::vector<at::Tensor> trainedMasks;
-  for (size_t i = 0; i < masks.size(); ++i) {
-    const at::Tensor& parameter = model.parameters()[i].tensor;
-    if (!parameter.requires_grad()) continue;
-    trained.push_back(parameter);
-    trainedMasks.push_back(masks[i]);
-  }
-  return Optimizer(options.optimizer, std::move(trained), std::move(trainedMasks));
+  std::shared_ptr<Mask> zeros;
+  if (keepsZeros(model, options.keepZeros)) zeros = Mask::ofNonZeros(model);
+  Trainable trainable = trainableOf(model, zeros.get());
+  return {options.optimizer, std::move(trainable.parameters), std::move(trainable.masks)};
 }
 
 Output run(const Inputs& inputs, const SupervisedOptions& options, Report& report, Job& job) {
@@ -215,7 +199,7 @@ Output run(const Inputs& inputs, const SupervisedOptions& options, Report& repor
 
   if (options.restoreBest) {
     const torch::NoGradGuard noGrad;
-    const std::vector<at::Tensor> weights = weightsOf(*state.model);
+    const std::vector<at::Tensor> weights = state.model->weights();
     for (size_t i = 0; i < weights.size(); ++i) weights[i].copy_(state.bestWeights[i]);
   }
   report.epochs = state.epochs;
