@@ -195,4 +195,27 @@ test('the preset fills in what is left out', async () => {
   assert.deepEqual(options.targetHead, { steps: 3, refreshSteps: 0, learningRate: 1e-3, weightDecay: 8e-4 });
 });
 
+test("strength 'auto' returns the trial that it chose, within its budget", async () => {
+  const [source, target] = [await brightness(), await stripes()];
+  const model = await trained(source);
+  const search = { budget: 150, attackSteps: 20, attackSamples: 100000 };
+  const options = { source, target, ...kShort, strength: 'auto' as const };
+  const { report } = await authorize.nonTransferablePruning(model, { ...options, search });
+  const { frontier, source: figures } = report.figures;
+  // A trial takes 4 x 5 + 10 steps, and 20 of the attack.
+  assert.equal(frontier.length, 3);
+  const [chosen, ...others] = frontier.filter((trial) => trial.chosen);
+  assert.equal(others.length, 0);
+  assert.equal(chosen?.sourceAccuracy, figures.after);
+  assert.deepEqual(
+    frontier.slice(0, 2).map(({ strength }) => strength),
+    [1, frontier[0]?.holdsFloor ? 2 : 0.5],
+  );
+  await assert.rejects(
+    async () =>
+      await authorize.nonTransferablePruning(model, { ...options, search: { ...search, budget: 49 } }),
+    code('ERR_OUT_OF_RANGE'),
+  );
+});
+
 test.run();

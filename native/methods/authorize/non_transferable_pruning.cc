@@ -44,8 +44,8 @@ Weights resolveWeights(const Options& options) {
   return weights;
 }
 
-void checkDomain(const Model& model, const Dataset& data, const std::string& name, int64_t outputs) {
-  requireClassifier(model, data, text("domain ", name));
+void checkDomain(const Model& model, const Dataset& data, const std::string& name) {
+  const int64_t outputs = requireClassifier(model, data, text("domain ", name));
   if (data.classes() != outputs) {
     fail(ErrorCode::kDataInvalid, "expected ", outputs,
          " classes, as many as the model tells apart, in domain ", name, ", found ", data.classes(),
@@ -66,8 +66,7 @@ void check(const Inputs& inputs, const Options& options) {
     fail(ErrorCode::kOutOfRange, "expected at least one target domain, received none");
   const FitData source = inputs.source->fit(kName);
   inputs.source->select(kName);
-  const int64_t outputs = requireClassifier(*inputs.model, *source, text("domain ", inputs.source->name()));
-  checkDomain(*inputs.model, *source, inputs.source->name(), outputs);
+  checkDomain(*inputs.model, *source, inputs.source->name());
   std::set<std::string> digests = {source->digest()};
   for (const auto& target : inputs.target) {
     const FitData fit = target->fit(kName);
@@ -77,7 +76,7 @@ void check(const Inputs& inputs, const Options& options) {
            "received the same fit data again as ",
            target->name());
     }
-    checkDomain(*inputs.model, *fit, target->name(), outputs);
+    checkDomain(*inputs.model, *fit, target->name());
   }
   if (options.loss == ProtectionLoss::kNtl && options.attacker == Attacker::kSimulated) {
     fail(ErrorCode::kInvalidArgType,
@@ -105,6 +104,7 @@ void collectParameters(State& state, const Options& options) {
       }
       const bool wasPruned = given && prunable.count(info.path) > 0;
       mask = wasPruned ? weight.ne(0) : torch::ones_like(weight, weight.options().dtype(at::kBool));
+      state.prunedPaths.push_back(info.path);
       state.prunedAt.push_back(state.trained.size());
       state.prunedBefore.push_back(mask.clone());
       state.kept.push_back(mask);
@@ -161,13 +161,6 @@ void makeAttacker(State& state, const Options& options) {
   state.attackerOptimizer = attackerOptimizer(state);
 }
 
-double accuracyOn(const Model& model, const SelectData& data, Job& job) {
-  EvaluationOptions evaluation;
-  evaluation.units = 0;
-  evaluation.phase = "select";
-  return evaluateClassifier(model, data, evaluation, job).accuracy;
-}
-
 double fisherOn(const SplitModel& split, const Dataset& data, int64_t classes, Job& job) {
   const torch::NoGradGuard noGrad;
   const int64_t count = std::min(kFisherSamples, data.size());
@@ -176,16 +169,17 @@ double fisherOn(const SplitModel& split, const Dataset& data, int64_t classes, J
   return fisherRatio(split.encode(batch.inputs, Mode::kEval), batch.labels, classes).item<double>();
 }
 
-Value measure(const State& state, const Inputs& inputs, Job& job) {
-  Value out = Value::Map{{"source", accuracyOn(*state.model, state.sourceSelect.value(), job)}};
-  Value targets = Value::List{};
-  Value fisher = Value::List{};
+// { accuracy: a number or null, fisher } of each target.
+Value measureTargets(const State& state, const Inputs& inputs, Job& job) {
+  Value all = Value::List{};
   for (const auto& target : inputs.target) {
-    targets.push(target->has(Role::kSelect) ? Value(accuracyOn(*state.model, target->select(kName), job))
-                                            : Value());
-    fisher.push(fisherOn(state.split, *target->fit(kName), state.classes, job));
+    Value accuracy;
+    if (target->has(Role::kSelect))
+      accuracy = evaluateBetween(*state.model, target->select(kName), job).accuracy;
+    all.push(Value::Map{{"accuracy", std::move(accuracy)},
+                        {"fisher", fisherOn(state.split, *target->fit(kName), state.classes, job)}});
   }
-  return out.set("targets", std::move(targets)).set("fisher", std::move(fisher));
+  return all;
 }
 
 // Samples of a domain's fit data that are used.
@@ -256,27 +250,17 @@ std::vector<Phase<State>> phasesOf(const State& state, const Inputs& inputs, con
 
 std::shared_ptr<Mask> maskOf(const State& state) {
   std::vector<Mask::Entry> entries;
-  size_t next = 0;
-  size_t at = 0;
-  for (const ParameterInfo& info : state.split.encoderParameters()) {
-    if (!info.tensor.requires_grad()) continue;
-    if (next < state.prunedAt.size() && state.prunedAt[next] == at) {
-      entries.push_back({info.path, state.kept[next].cpu()});
-      ++next;
-    }
-    ++at;
+  for (size_t i = 0; i < state.kept.size(); ++i) {
+    entries.push_back({state.prunedPaths[i], state.kept[i].cpu()});
   }
   return std::make_shared<Mask>(std::move(entries));
 }
 
 // The iterate that holds the floor, or the nearest to it; without a polish the last one.
 void restoreBest(State& state, const Options& options, Report& report, Job& job) {
-  if (state.best.empty()) {
-    endPolish(state, 0, job);
-    state.polish.clear();
-  }
+  if (state.best.empty()) keepIterate(state, /*step=*/0, job);
   const torch::NoGradGuard noGrad;
-  const std::vector<at::Tensor> weights = weightsOf(*state.model);
+  const std::vector<at::Tensor> weights = state.model->weights();
   for (size_t i = 0; i < weights.size(); ++i) weights[i].copy_(state.best[i]);
   report.source.held = state.bestHolds;
   report.source.restoredStep = state.bestStep;
@@ -302,21 +286,19 @@ void describe(const State& state, const Inputs& inputs, const Value& before, Rep
     }
   }
   report.sparsity = measureSparsity(candidates);
-  const Value after = measure(state, inputs, job);
+  const Value after = measureTargets(state, inputs, job);
   report.source.before = before.at("source").asDouble();
-  report.source.after = after.at("source").asDouble();
+  report.source.after = state.bestAccuracy;
   report.source.floor = state.floor;
   for (size_t i = 0; i < inputs.target.size(); ++i) {
+    const Value& then = before.at("targets").asList()[i];
+    const Value& now = after.asList()[i];
     TargetFigures figures;
     figures.domain = inputs.target[i]->name();
-    const auto accuracy = [&](const Value& from) -> std::optional<double> {
-      const Value& each = from.at("targets").asList()[i];
-      return each.isNull() ? std::nullopt : std::optional(each.asDouble());
-    };
-    figures.before = accuracy(before);
-    figures.after = accuracy(after);
-    figures.fisherBefore = before.at("fisher").asList()[i].asDouble();
-    figures.fisherAfter = after.at("fisher").asList()[i].asDouble();
+    fromValue(figures.before, then.at("accuracy"), "");
+    fromValue(figures.after, now.at("accuracy"), "");
+    figures.fisherBefore = then.at("fisher").asDouble();
+    figures.fisherAfter = now.at("fisher").asDouble();
     report.targets.push_back(figures);
   }
   report.iterations = state.iterations;
@@ -355,7 +337,10 @@ Output protect(const Inputs& inputs, const Options& options, Report& report, Job
   double units = 0;
   const std::vector<Phase<State>> phases = phasesOf(state, inputs, options, units);
   job.plan(units);
-  const Value before = job.memo("before", [&] { return measure(state, inputs, job); });
+  const Value before = job.memo("before", [&]() -> Value {
+    return Value::Map{{"source", evaluateBetween(*state.model, state.sourceSelect.value(), job).accuracy},
+                      {"targets", measureTargets(state, inputs, job)}};
+  });
   state.floor = before.at("source").asDouble() - options.sourceFloor;
   TrainOptions training;
   training.precision = options.precision;
@@ -384,8 +369,8 @@ Options scaled(const Options& options, double strength) {
 
 // Tries strengths, doubled while the floor holds and halved while it does not, then between the two.
 Output search(const Inputs& inputs, const Options& options, Report& report, Job& job) {
-  const int64_t perTrial =
-      options.iterations * options.stepsPerIteration + options.polishSteps + options.search.attackSteps;
+  const int64_t perTrial = options.iterations * stepsPerIteration(inputs, options) + options.polishSteps +
+                           options.search.attackSteps;
   const int64_t trials = options.search.budget / perTrial;
   if (trials < 1) {
     fail(ErrorCode::kOutOfRange, "expected a search.budget of at least ", perTrial,
@@ -403,8 +388,8 @@ Output search(const Inputs& inputs, const Options& options, Report& report, Job&
   double strength = 1;
   for (int64_t i = 0; i < trials; ++i) {
     MethodResult result = job.run(kName, handles, toValue(scaled(options, strength)), 0.9);
-    Value attackOptions =
-        Value::Map{{"count", options.search.attackSamples}, {"steps", options.search.attackSteps}};
+    const int64_t samples = std::min(options.search.attackSamples, inputs.target.front()->fit(kName)->size());
+    const Value attackOptions = Value::Map{{"count", samples}, {"steps", options.search.attackSteps}};
     const Value attackInputs =
         Value::Map{{"model", result.outputs.at("model")}, {"domain", HandlePtr(inputs.target.front())}};
     const MethodResult attack = job.run("attack.fineTune", attackInputs, attackOptions, 0.1);
@@ -412,8 +397,8 @@ Output search(const Inputs& inputs, const Options& options, Report& report, Job&
     trial.strength = strength;
     trial.sourceAccuracy = result.report.at("source").at("after").asDouble();
     trial.holdsFloor = result.report.at("source").at("held").asBool();
-    const auto attacked = std::dynamic_pointer_cast<Model>(attack.outputs.at("model").asHandle());
-    trial.attackedAccuracy = accuracyOn(*attacked, inputs.target.front()->select(kName), job);
+    trial.attackedAccuracy =
+        evaluateBetween(*attack.output<Model>("model"), inputs.target.front()->select(kName), job).accuracy;
     report.frontier.push_back(trial);
     const bool better = !chosen || (trial.holdsFloor &&
                                     (!report.frontier[chosenTrial].holdsFloor ||
@@ -435,9 +420,7 @@ Output search(const Inputs& inputs, const Options& options, Report& report, Job&
   const MethodResult& best = chosen.value();
   fromValue(report, best.report, "");
   report.frontier = std::move(frontier);
-  const auto model = std::dynamic_pointer_cast<Model>(best.outputs.at("model").asHandle());
-  const auto mask = std::dynamic_pointer_cast<Mask>(best.outputs.at("mask").asHandle());
-  return {model->clone(), mask};
+  return {best.output<Model>("model")->clone(), best.output<Mask>("mask")};
 }
 
 Output run(const Inputs& inputs, const Options& options, Report& report, Job& job) {

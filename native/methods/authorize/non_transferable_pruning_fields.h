@@ -185,17 +185,30 @@ struct Options {
   }
 };
 
-// Means over the steps of an iteration; null where a term is off.
-struct IterationReport {
-  int64_t iteration = 0;
-  int64_t step = 0;
+// Means over a stretch of steps; null where a term is off.
+struct Terms {
   double sourceLoss = 0;
-  double sourceAccuracy = 0;  // of the batches, through this iteration's statistics
   std::optional<double> targetLoss;
   std::optional<double> fisherRatio;
   std::optional<double> discrepancy;
   std::optional<double> attackerLoss;
   std::optional<double> gate;
+  template <class V>
+  void fields(V&& visit) {
+    visit("sourceLoss", sourceLoss);
+    visit("targetLoss", targetLoss);
+    visit("fisherRatio", fisherRatio);
+    visit("discrepancy", discrepancy);
+    visit("attackerLoss", attackerLoss);
+    visit("gate", gate);
+  }
+};
+
+struct IterationReport {
+  int64_t iteration = 0;
+  int64_t step = 0;
+  Terms terms;
+  double sourceAccuracy = 0;  // of the batches, through this iteration's statistics
   double penalty = 0;
   double sparsity = 0;
   double primalResidual = 0;  // ||W - Z|| / ||W||
@@ -204,13 +217,8 @@ struct IterationReport {
   void fields(V&& visit) {
     visit("iteration", iteration);
     visit("step", step);
-    visit("sourceLoss", sourceLoss);
+    terms.fields(visit);
     visit("sourceAccuracy", sourceAccuracy);
-    visit("targetLoss", targetLoss);
-    visit("fisherRatio", fisherRatio);
-    visit("discrepancy", discrepancy);
-    visit("attackerLoss", attackerLoss);
-    visit("gate", gate);
     visit("penalty", penalty);
     visit("sparsity", sparsity);
     visit("primalResidual", primalResidual);
@@ -220,23 +228,13 @@ struct IterationReport {
 
 struct PolishReport {
   int64_t step = 0;  // of the polish
-  double sourceLoss = 0;
-  std::optional<double> targetLoss;
-  std::optional<double> fisherRatio;
-  std::optional<double> discrepancy;
-  std::optional<double> attackerLoss;
-  std::optional<double> gate;
+  Terms terms;
   double sourceAccuracy = 0;  // on select data
   bool holdsFloor = false;
   template <class V>
   void fields(V&& visit) {
     visit("step", step);
-    visit("sourceLoss", sourceLoss);
-    visit("targetLoss", targetLoss);
-    visit("fisherRatio", fisherRatio);
-    visit("discrepancy", discrepancy);
-    visit("attackerLoss", attackerLoss);
-    visit("gate", gate);
+    terms.fields(visit);
     visit("sourceAccuracy", sourceAccuracy);
     visit("holdsFloor", holdsFloor);
   }

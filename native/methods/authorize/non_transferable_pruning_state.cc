@@ -82,22 +82,18 @@ at::Tensor protectingTerms(State& state, const Batches& batches, const at::Tenso
 // A buyer starts from the weights that he gets, lifts the mask, and may put a new head on them.
 void restartAttacker(State& state) {
   const torch::NoGradGuard noGrad;
-  const std::vector<at::Tensor> from = weightsOf(*state.model);
-  const std::vector<at::Tensor> to = weightsOf(*state.attacker);
-  for (size_t i = 0; i < to.size(); ++i) to[i].copy_(from[i]);
-  const SimulatedOptions& options = state.options->simulated;
+  const std::vector<at::Tensor> own = state.attacker->weights();
+  const auto take = [&own](const Model& from) {
+    const std::vector<at::Tensor> weights = from.weights();
+    for (size_t i = 0; i < own.size(); ++i) own[i].copy_(weights[i]);
+  };
+  take(*state.model);
+  const int64_t every = state.options->simulated.freshHeadEvery;
   ++state.restarts;
-  if (options.freshHeadEvery > 0 && state.restarts % options.freshHeadEvery == 0) {
-    std::vector<std::string> keep;
-    for (const ParameterInfo& info : state.attackerSplit.encoderParameters()) keep.push_back(info.path);
-    const std::shared_ptr<Model> fresh =
-        state.attacker->reinitialize(mixSeed(state.seed, static_cast<uint64_t>(state.restarts)), keep);
-    const std::vector<ParameterInfo>& all = fresh->parameters();
-    for (const ParameterInfo& info : state.attackerSplit.headParameters()) {
-      for (const ParameterInfo& other : all) {
-        if (other.path == info.path) info.tensor.copy_(other.tensor);
-      }
-    }
+  if (every > 0 && state.restarts % every == 0) {
+    std::vector<std::string> head;
+    for (const ParameterInfo& info : state.attackerSplit.headParameters()) head.push_back(info.path);
+    take(*state.attacker->reinitializeOnly(mixSeed(state.seed, static_cast<uint64_t>(state.restarts)), head));
   }
   state.attackerOptimizer = attackerOptimizer(state);
 }
@@ -218,18 +214,18 @@ std::vector<double> takeMeans(State& state) {
   return means;
 }
 
-// Of an iteration or a stretch of the polish, both reports have these fields.
-template <class Row>
-void describeTerms(const State& state, const std::vector<double>& means, Row& row) {
-  row.sourceLoss = means[kSourceLoss];
+Terms termsOf(const State& state, const std::vector<double>& means) {
+  Terms terms;
+  terms.sourceLoss = means[kSourceLoss];
   const bool isNtl = state.options->loss == ProtectionLoss::kNtl;
-  if (!state.targetHeads.empty()) row.targetLoss = means[kTargetLoss];
-  if (!state.targetHeads.empty() && isNtl) row.discrepancy = means[kDiscrepancy];
-  if (state.weights.lambdaFisher > 0 && !isNtl) row.fisherRatio = means[kFisherRatio];
+  if (!state.targetHeads.empty()) terms.targetLoss = means[kTargetLoss];
+  if (!state.targetHeads.empty() && isNtl) terms.discrepancy = means[kDiscrepancy];
+  if (state.weights.lambdaFisher > 0 && !isNtl) terms.fisherRatio = means[kFisherRatio];
   if (state.attacker) {
-    row.attackerLoss = means[kAttackerLoss];
-    row.gate = means[kGate];
+    terms.attackerLoss = means[kAttackerLoss];
+    terms.gate = means[kGate];
   }
+  return terms;
 }
 
 double objective(const State& state, const std::vector<double>& means) {
@@ -256,13 +252,6 @@ std::vector<at::Tensor> State::pruned() const {
   std::vector<at::Tensor> tensors;
   for (const size_t at : prunedAt) tensors.push_back(trained[at].detach());
   return tensors;
-}
-
-std::vector<at::Tensor> weightsOf(const Model& model) {
-  std::vector<at::Tensor> weights;
-  for (const ParameterInfo& parameter : model.parameters()) weights.push_back(parameter.tensor.detach());
-  for (const ParameterInfo& buffer : model.buffers()) weights.push_back(buffer.tensor);
-  return weights;
 }
 
 Optimizer encoderOptimizer(const State& state) {
@@ -347,7 +336,7 @@ void endIteration(State& state, int64_t index, Job& job) {
   IterationReport row;
   row.iteration = index + 1;
   row.step = state.steps;
-  describeTerms(state, means, row);
+  row.terms = termsOf(state, means);
   row.sourceAccuracy = means[kSourceHits];
   row.penalty = means[kPenalty];
   row.sparsity = 1 - static_cast<double>(left) / static_cast<double>(state.prunedWeights);
@@ -365,26 +354,28 @@ void endIteration(State& state, int64_t index, Job& job) {
 
 void beginPolish(State& state, Job&) { state.optimizer = encoderOptimizer(state); }
 
-void endPolish(State& state, int64_t, Job& job) {
+double keepIterate(State& state, int64_t step, Job& job) {
   reestimateBatchNorm(*state.model, state.source.value(), state.options->refreshBatches,
                       state.options->batchSize, job);
-  EvaluationOptions evaluation;
-  evaluation.units = 0;
-  evaluation.phase = "select";
-  PolishReport row;
-  row.step = state.polish.empty() ? state.count : state.polish.back().step + state.count;
-  describeTerms(state, takeMeans(state), row);
-  row.sourceAccuracy = evaluateClassifier(*state.model, state.sourceSelect.value(), evaluation, job).accuracy;
-  row.holdsFloor = row.sourceAccuracy >= state.floor;
+  const double accuracy = evaluateBetween(*state.model, state.sourceSelect.value(), job).accuracy;
+  const bool holds = accuracy >= state.floor;
   // The last that holds the floor; while none does, the one nearest to it.
-  const bool better = row.holdsFloor || (!state.bestHolds && row.sourceAccuracy >= state.bestAccuracy);
-  if (better) {
+  if (holds || (!state.bestHolds && accuracy >= state.bestAccuracy)) {
     state.best.clear();
-    for (const at::Tensor& weight : weightsOf(*state.model)) state.best.push_back(weight.clone());
-    state.bestAccuracy = row.sourceAccuracy;
-    state.bestHolds = row.holdsFloor;
-    state.bestStep = row.step;
+    for (const at::Tensor& weight : state.model->weights()) state.best.push_back(weight.clone());
+    state.bestAccuracy = accuracy;
+    state.bestHolds = holds;
+    state.bestStep = step;
   }
+  return accuracy;
+}
+
+void endPolish(State& state, int64_t, Job& job) {
+  PolishReport row;
+  row.step = state.count + (state.polish.empty() ? 0 : state.polish.back().step);
+  row.terms = termsOf(state, takeMeans(state));
+  row.sourceAccuracy = keepIterate(state, row.step, job);
+  row.holdsFloor = row.sourceAccuracy >= state.floor;
   state.polish.push_back(row);
 }
 

@@ -36,8 +36,9 @@ struct State {
   SplitModel split;          // of model
   SplitModel attackerSplit;  // of attacker
   std::vector<SplitModel> targetHeads;
-  std::vector<at::Tensor> trained;       // the encoder's parameters that have a gradient
-  std::vector<at::Tensor> masks;         // parallel to them; undefined where nothing is pruned
+  std::vector<at::Tensor> trained;  // the encoder's parameters that have a gradient
+  std::vector<at::Tensor> masks;    // parallel to them; undefined where nothing is pruned
+  std::vector<std::string> prunedPaths;
   std::vector<size_t> prunedAt;          // positions of the pruned ones among the trained
   std::vector<at::Tensor> prunedBefore;  // masks of the zeros of a model that was pruned before, else empty
   std::vector<at::Tensor> attacked;      // the attacker's parameters, those of its encoder as in `trained`
@@ -107,12 +108,13 @@ void polishStep(State& state, const Batches& batches, StepContext& context);
 // The updates of Z, U and the mask.
 void endIteration(State& state, int64_t index, Job& job);
 void beginPolish(State& state, Job& job);
-// Measures the source, and keeps the iterate if it is better to return than the one before.
+// Takes the statistics of batch norms anew, measures the source, and keeps the iterate if it is better to
+// return than the one before; `step` of the polish.
+double keepIterate(State& state, int64_t step, Job& job);
 void endPolish(State& state, int64_t index, Job& job);
 
 // Fresh ones, as the options say.
 Optimizer encoderOptimizer(const State& state);
 Optimizer attackerOptimizer(const State& state);
-std::vector<at::Tensor> weightsOf(const Model& model);
 
 }  // namespace espalier::non_transferable_pruning
