@@ -51,6 +51,11 @@ bool Job::progressDue() const {
   return std::chrono::steady_clock::now() - context_.lastProgress >= kProgressInterval;
 }
 
+void Job::reach(double unitsSoFar) {
+  const double fraction = std::min(1.0, begin_ + span_ * (doneUnits_ + unitsSoFar) / plannedUnits_);
+  context_.fraction = std::max(context_.fraction, fraction);
+}
+
 void Job::progress(const std::string& phase, int64_t step, int64_t steps, double unitsSoFar,
                    double samplesPerSecond, Value metrics, bool now) {
   if (!now && !progressDue()) return;
@@ -61,8 +66,7 @@ void Job::progress(const std::string& phase, int64_t step, int64_t steps, double
   progress.step = step;
   progress.steps = steps;
   // What is done between the steps of a training (select data evaluated) does not count the steps.
-  const double fraction = std::min(1.0, begin_ + span_ * (doneUnits_ + unitsSoFar) / plannedUnits_);
-  context_.fraction = std::max(context_.fraction, fraction);
+  reach(unitsSoFar);
   progress.fraction = context_.fraction;
   progress.elapsedMs = secondsSince(context_.start) * 1000;
   if (context_.fractionAtStart < 0) context_.fractionAtStart = progress.fraction;

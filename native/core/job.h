@@ -50,6 +50,8 @@ class Job {
   bool progressDue() const;
   void progress(const std::string& phase, int64_t step, int64_t steps, double unitsSoFar,
                 double samplesPerSecond, Value metrics, bool now = false);
+  // Counts work that is done without a line of progress.
+  void reach(double unitsSoFar);
   void finishUnits(double units) { doneUnits_ += units; }
 
   // Runs another method by its registered name, as a node of this one's checkpoint, with a seed stream of its

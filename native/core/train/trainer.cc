@@ -71,6 +71,8 @@ class Trainer {
 
   void runPhase(const ErasedPhase& phase) {
     openStreams(phase);
+    // A resumed run may begin between two steps, where nothing else counts what is done.
+    job_.reach(unitsSoFar(phase));
     if (!position_.begun && phase.begin) betweenSteps(phase.begin);
     position_.begun = true;
     keepGoodState();
@@ -274,7 +276,14 @@ class Trainer {
       metrics.set(name, sum.total.to(at::kDouble).item<double>() / static_cast<double>(sum.count));
     }
     logs_.clear();
-    // The phases share the units of this training by their steps.
+    job_.progress(phase.name, position_.step, steps_, unitsSoFar(phase),
+                  seconds > 0 ? static_cast<double>(windowSamples_) / seconds : 0, std::move(metrics), last);
+    windowStart_ = now;
+    windowSamples_ = 0;
+  }
+
+  // The phases share the units of this training by their steps.
+  double unitsSoFar(const ErasedPhase& phase) const {
     int64_t before = 0;
     int64_t all = 0;
     for (size_t i = 0; i < phases_.size(); ++i) {
@@ -284,10 +293,7 @@ class Trainer {
     const double done = static_cast<double>(before) + static_cast<double>(phase.epochs) *
                                                           static_cast<double>(position_.step) /
                                                           static_cast<double>(steps_);
-    job_.progress(phase.name, position_.step, steps_, options_.units * done / static_cast<double>(all),
-                  seconds > 0 ? static_cast<double>(windowSamples_) / seconds : 0, std::move(metrics), last);
-    windowStart_ = now;
-    windowSamples_ = 0;
+    return options_.units * done / static_cast<double>(all);
   }
 
   struct LogSum {
