@@ -7,6 +7,7 @@ import { retrainHeadMethod } from './attack/retrainHead.js';
 import { sourceRepairMethod } from './attack/sourceRepair.js';
 import { nonTransferablePruningMethod } from './authorize/nonTransferablePruning.js';
 import { accuracyMethod } from './evaluate/accuracy.js';
+import { authorizationMethod } from './evaluate/authorization.js';
 import { domainsMethod } from './evaluate/domains.js';
 import { sampleWiseLearningCurveMethod } from './evaluate/sampleWiseLearningCurve.js';
 import { learnedThresholdMethod } from './prune/learnedThreshold.js';
@@ -25,6 +26,7 @@ export const allMethods: readonly AnyMethod[] = [
   accuracyMethod,
   domainsMethod,
   sampleWiseLearningCurveMethod,
+  authorizationMethod,
   fineTuneMethod,
   retrainHeadMethod,
   sourceRepairMethod,

@@ -196,6 +196,30 @@ export function lines(data: Point[], titles: { x: string; y: string }, format: '
   });
 }
 
+/** Two learning curves, the area between them filled: over a logarithmic axis it is the figure itself. */
+export function shaded(
+  plain: (width: number) => Specification,
+  between: { x: number; low: number; high: number }[],
+) {
+  return (width: number): Specification => {
+    const { data, mark, encoding, ...frame } = plain(width) as Specification & {
+      encoding: { x: object; y: object };
+    };
+    const x = {
+      field: 'x',
+      type: 'quantitative',
+      scale: { type: 'log', nice: false },
+      axis: { title: 'Samples', format: ',d', grid: false, tickCount: 5 },
+    };
+    const gap = {
+      data: { values: between },
+      mark: { type: 'area', opacity: 0.16, color: kAccent },
+      encoding: { x, y: { ...encoding.y, field: 'low' }, y2: { field: 'high' } },
+    };
+    return { ...frame, layer: [gap, { data, mark, encoding: { ...encoding, x } }] };
+  };
+}
+
 const kMostNumbers = 20;
 
 /** Counts of (true, predicted); a cell is as strong as its share of its row. */

@@ -1,6 +1,7 @@
 import type { Facts, Presentation } from './blocks.js';
 import { accuracy } from './figures/accuracy.js';
 import { attack } from './figures/attack.js';
+import { authorization } from './figures/authorization.js';
 import { contrastive } from './figures/contrastive.js';
 import { domains } from './figures/domains.js';
 import { presentAnything } from './figures/generic.js';
@@ -22,6 +23,7 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['evaluate.accuracy', accuracy],
   ['evaluate.domains', domains],
   ['evaluate.sampleWiseLearningCurve', sampleWiseLearningCurve],
+  ['evaluate.authorization', authorization],
   ...[
     'fineTune',
     'retrainHead',

@@ -9,6 +9,7 @@
 #include "methods/attack/source_repair.h"
 #include "methods/authorize/non_transferable_pruning.h"
 #include "methods/evaluate/accuracy.h"
+#include "methods/evaluate/authorization.h"
 #include "methods/evaluate/domains.h"
 #include "methods/evaluate/sample_wise_learning_curve.h"
 #include "methods/prune/learned_threshold.h"
@@ -28,6 +29,7 @@ const MethodTable& methodRegistry() {
       evaluateAccuracy(),
       evaluateDomains(),
       evaluateSampleWiseLearningCurve(),
+      evaluateAuthorization(),
       attackFineTune(),
       attackRetrainHead(),
       attackSourceRepair(),

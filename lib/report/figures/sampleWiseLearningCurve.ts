@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { type Block, number, type Specification, table } from '../blocks.js';
-import { kAccent, lines } from '../charts.js';
+import { type Block, number, table } from '../blocks.js';
+import { lines, shaded } from '../charts.js';
 import { count, figure, percent, plural } from '../format.js';
 import type { AnyReport } from '../report.js';
 import { domainName, modelName } from '../words.js';
@@ -81,25 +81,4 @@ function curves({ curves, area }: CurveFigures): Block[] {
   const specification = shaded(lines(data, { x: 'Samples', y: 'Accuracy' }, 'percent'), between);
   const alt = `Accuracy over the samples of model and baseline at ${plural(rows.length, 'size')}`;
   return [{ kind: 'chart', title: 'Learning curves', alt, specification, table: accuracies }, areas];
-}
-
-// The area between the curves over a logarithmic axis is the figure itself.
-function shaded(plain: (width: number) => Specification, between: object[]) {
-  return (width: number): Specification => {
-    const { data, mark, encoding, ...frame } = plain(width) as Specification & {
-      encoding: { x: object; y: object };
-    };
-    const x = {
-      field: 'x',
-      type: 'quantitative',
-      scale: { type: 'log', nice: false },
-      axis: { title: 'Samples', format: ',d', grid: false, tickCount: 5 },
-    };
-    const gap = {
-      data: { values: between },
-      mark: { type: 'area', opacity: 0.16, color: kAccent },
-      encoding: { x, y: { ...encoding.y, field: 'low' }, y2: { field: 'high' } },
-    };
-    return { ...frame, layer: [gap, { data, mark, encoding: { ...encoding, x } }] };
-  };
 }
