@@ -15,7 +15,11 @@ await main(async () => {
     await ensureNative(await ensureTools());
     await ensureTypeScript();
     const { makeSamples } = await import('../dist/lib/data/index.js');
-    await makeSamples({ names: ['optdigits', 'mnist'], out: inRoot('data'), onProgress: () => {} });
+    await makeSamples({
+      names: ['optdigits', 'mnist', 'mnist-m'],
+      out: inRoot('data'),
+      onProgress: () => {},
+    });
     const { reproduce } = await import('../dist/bench/reproduce/index.js');
     failed = await reproduce(args);
   }

@@ -4,9 +4,14 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Domain, evaluate, Model } from '../../lib/index.js';
 import { ltp } from './ltp.js';
+import { ntp, ntpTerms } from './ntp.js';
 import { type Context, machine, type Reproduction } from './reproduction.js';
 
-const reproductions: { [name: string]: (context: Context) => Promise<Reproduction> } = { ltp };
+const reproductions: { [name: string]: (context: Context) => Promise<Reproduction> } = {
+  ltp,
+  ntp,
+  'ntp-terms': ntpTerms,
+};
 
 /** npm run reproduce -- NAME [--seeds 1,2,3] [--out FOLDER]: writes NAME.json; the number of claims that fail. */
 export async function reproduce(argv: string[]): Promise<number> {
