@@ -20,6 +20,7 @@ const kQuick = {
   others: [],
   judged: {
     counts: [60, 1000],
+    reportSamples: 2000,
     stepFactors: [0.2, 1, 5],
     attacks: ['fine-tune', 'release-mask', 'fresh-head', 'linear-probe'],
   },

@@ -105,6 +105,14 @@ const method = defineMethod({
       .default(1e-3)
       .describe("Of Adam, for scratch and attacks; 'fast' takes 3 times, 'sgd' 10 times as much."),
     attacks: z.array(z.enum(attacks)).optional().describe('Which to try; all by default.'),
+    reportSamples: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ unit: 'samples' })
+      .describe(
+        'Report data of a domain that attacks are measured on, by default all: fewer save time and widen the intervals.',
+      ),
   }),
   outputs: {},
   report: z.strictObject({

@@ -125,7 +125,9 @@ std::shared_ptr<Model> trainAttack(const Model& given, const Model& start,
     if (checkpoints != nullptr) *checkpoints = state.checkpoints;
   }
   figures.before = countAnswers(given, report, tick);
-  figures.after = countAnswers(*chosen, report, tick);
+  // The last checkpoint is the end.
+  const bool isMeasured = checkpoints != nullptr && !checkpoints->empty();
+  figures.after = isMeasured ? checkpoints->back().accuracy : countAnswers(*chosen, report, tick);
   return chosen;
 }
 

@@ -54,12 +54,13 @@ std::vector<int64_t> stepsOf(const Options& options) {
 
 // The same images for everybody: a domain a number of samples.
 std::vector<std::shared_ptr<Domain>> partsOf(const Domain& domain, const std::vector<int64_t>& counts,
-                                             uint64_t seed) {
+                                             const Options& options, uint64_t seed) {
+  DatasetPtr report = domain.report(kName).dataset();
+  if (const int64_t count = options.reportSamples.value_or(report->size()); count < report->size())
+    report = report->take(count, mixSeed(seed, "report"), /*stratified=*/true);
   std::vector<std::shared_ptr<Domain>> parts;
-  for (const FitData& part : nestedSamples(domain.fit(kName), counts, seed)) {
-    parts.push_back(
-        std::make_shared<Domain>(domain.name(), part.dataset(), nullptr, domain.report(kName).dataset()));
-  }
+  for (const FitData& part : nestedSamples(domain.fit(kName), counts, seed))
+    parts.push_back(std::make_shared<Domain>(domain.name(), part.dataset(), nullptr, report));
   return parts;
 }
 
@@ -92,7 +93,7 @@ class Judge {
     planWork();
     report_.steps = options_.steps;
     describeProtection();
-    const auto parts = partsOf(*inputs_.target, counts_, mixSeed(job_.seed(), "samples"));
+    const auto parts = partsOf(*inputs_.target, counts_, options_, mixSeed(job_.seed(), "samples"));
     const std::shared_ptr<Model> fresh = inputs_.original->reinitialize(mixSeed(job_.seed(), "scratch"));
     report_.scratch = attackWith(Attack::kReleaseMask, fresh, parts, steps_).courses;
     report_.original = attackWith(Attack::kFineTune, inputs_.original, parts, steps_);
@@ -220,7 +221,7 @@ class Judge {
     const int64_t available = other.fit(kName)->size();
     for (const int64_t count : counts_) counts.push_back(std::min(count, available));
     counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
-    const auto parts = partsOf(other, counts, mixSeed(job_.seed(), other.name()));
+    const auto parts = partsOf(other, counts, options_, mixSeed(job_.seed(), other.name()));
     const std::vector<Course> scratch =
         attackWith(Attack::kReleaseMask, fresh, parts, {options_.steps}).courses;
     Unseen unseen;
@@ -297,7 +298,8 @@ class Judge {
            "load it where its full manifest lies beside it (<file>.manifest.json)");
     }
     if (report_.method.value() != kProtecting)
-      fail(ErrorCode::kTargetUnreachable, report_.method.value(), " has no form without its protecting terms");
+      fail(ErrorCode::kTargetUnreachable, report_.method.value(),
+           " has no form without its protecting terms");
     Value options = protection_.at("options");
     options.set("attacker", "none").set("alphaTarget", 0.0).set("lambdaFisher", 0.0).set("strength", "fixed");
     options.set("loss", "ntp");

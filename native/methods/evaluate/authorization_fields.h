@@ -93,6 +93,7 @@ struct Options {
   int64_t batchSize = 32;
   double learningRate = 1e-3;
   std::optional<std::vector<Attack>> attacks;  // all
+  std::optional<int64_t> reportSamples;        // of a domain that is attacked; all
   template <class V>
   void fields(V&& visit) {
     visit("counts", counts, {.min = 1});
@@ -101,6 +102,7 @@ struct Options {
     visit("batchSize", batchSize, {.min = 1, .max = 1048576});
     visit("learningRate", learningRate, {.min = 0, .exclusiveMin = true});
     visit("attacks", attacks);
+    visit("reportSamples", reportSamples, {.min = 1});
   }
 };
 
