@@ -15,4 +15,9 @@ export const cases: Case[] = [
   { name: 'train-convnet', tolerance: 0.05, difference: absolute },
   // Samples evaluated: all of them.
   { name: 'evaluate', tolerance: 0, difference: absolute },
+  // Weights that non-transferable pruning cut: exactly as many.
+  { name: 'ntp', tolerance: 0, difference: absolute },
+  { name: 'ntp-published', tolerance: 0, difference: absolute },
+  // Images that all trainings of a learning curve saw.
+  { name: 'learning-curve', tolerance: 0, difference: absolute },
 ];

@@ -4,13 +4,14 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Domain, evaluate, Model } from '../../lib/index.js';
 import { ltp } from './ltp.js';
-import { ntp, ntpTerms } from './ntp.js';
+import { ntp, ntpOptions, ntpTerms } from './ntp.js';
 import { type Context, machine, type Reproduction } from './reproduction.js';
 
 const reproductions: { [name: string]: (context: Context) => Promise<Reproduction> } = {
   ltp,
   ntp,
   'ntp-terms': ntpTerms,
+  'ntp-options': ntpOptions,
 };
 
 /** npm run reproduce -- NAME [--seeds 1,2,3] [--out FOLDER]: writes NAME.json; the number of claims that fail. */
@@ -44,7 +45,7 @@ export async function reproduce(argv: string[]): Promise<number> {
       name,
       seeds,
       seconds: Math.round((performance.now() - start) / 1000),
-      machine: await environment(),
+      machine: await environment(result.domains),
     };
     fs.writeFileSync(
       path.join(values.out, `${name}.json`),
@@ -57,9 +58,21 @@ export async function reproduce(argv: string[]): Promise<number> {
 }
 
 // Versions come from a report: any that this process makes has them. The digests of the samples as well.
-async function environment() {
-  const domain = await Domain.sample('optdigits', { channels: 1, size: 28 });
-  const model = await Model.create('lenet5', { classes: 10, inChannels: 1, inputSize: 28, seed: 0 });
+async function environment(domains: string[]) {
+  const data: { [name: string]: unknown } = {};
+  let versions: Awaited<ReturnType<typeof digestOf>>['versions'] | undefined;
+  for (const name of domains) {
+    const told = await digestOf(name);
+    versions = told.versions;
+    data[name] = told.domain;
+  }
+  if (versions === undefined) throw new Error('expected a reproduction to name its domains, found none');
+  return { ...machine({ versions }), data };
+}
+
+async function digestOf(name: string) {
+  const domain = await Domain.sample(name as Parameters<typeof Domain.sample>[0], { channels: 3, size: 32 });
+  const model = await Model.create('lenet5', { classes: 10, inChannels: 3, inputSize: 32, seed: 0 });
   const { report } = await evaluate.accuracy(model, { domain });
-  return { ...machine(report), data: { optdigits: (report.inputs as { [name: string]: unknown }).domain } };
+  return { versions: report.versions, domain: (report.inputs as { [name: string]: unknown }).domain };
 }

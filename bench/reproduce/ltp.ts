@@ -45,6 +45,7 @@ export async function ltp(context: Context): Promise<Reproduction> {
       `${kEpochs} epochs of thresholds (lambda ${kLambda}, temperature 0.05) and ${kFineTune} of fine-tuning, ` +
       'against magnitude pruning at the density that was reached, with as many epochs; accuracy in percent on ' +
       'report data.',
+    domains: ['optdigits', 'mnist'],
     claims: [...claimsOf(rows), ...ablations.claims, ...mnist.claims],
     measurements: [
       ...rows.flatMap(({ measurements }) => measurements),

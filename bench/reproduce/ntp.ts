@@ -1,6 +1,6 @@
 import type { SampleWiseLearningCurveOptions } from '../../lib/evaluate/sampleWiseLearningCurve.js';
 import { attack, authorize, Domain, evaluate, type Model, prune, train } from '../../lib/index.js';
-import { claimsOf, termClaimsOf } from './ntpClaims.js';
+import { claimsOf, kVariants, optionClaimsOf, termClaimsOf } from './ntpClaims.js';
 import { accuracy, type Context, fromPython, type Measurement, type Reproduction } from './reproduction.js';
 
 // Non-transferable pruning, with the simulated attacker and as published, against magnitude pruning with about as
@@ -14,6 +14,7 @@ const kTraining = {
 } as const;
 const kEncoder = ['0.weight', '4.weight', '8.weight'];
 const kPublished = { attacker: 'none', alphaTarget: 0.1, lambdaFisher: 100 } as const;
+const kHalfPublished = { attacker: 'none', alphaTarget: 0.05, lambdaFisher: 50 } as const;
 const kTargetOnly = { ...kPublished, lambdaFisher: 0 } as const;
 const kFisherOnly = { ...kPublished, alphaTarget: 0 } as const;
 const kPruningOnly = { ...kPublished, alphaTarget: 0, lambdaFisher: 0 } as const;
@@ -36,24 +37,40 @@ export async function ntp(context: Context): Promise<Reproduction> {
     title: 'Non-transferable pruning',
     setting:
       `mnist to mnist-m, ${kNetwork}; 1,500 steps of non-transferable pruning (simulated attacker: all options as by ` +
-      'default; published form: alpha 0.1, lambda 100), against global magnitude pruning at once with 2 epochs (1,688 ' +
+      'default; published form: alpha 0.1, lambda 100, and half of both), against global magnitude pruning at once with 2 epochs (1,688 ' +
       `steps) of fine-tuning; ${kArea}`,
+    domains: ['mnist', 'mnist-m'],
     claims: claimsOf(measurements),
     measurements,
   };
 }
 
-/** Either term alone and pruning alone; and another target. */
+/** Either term alone and pruning alone, on two targets. */
 export async function ntpTerms(context: Context): Promise<Reproduction> {
   const [target, other] = [await Domain.sample('mnist-m', kShape), await Domain.sample('optdigits', kShape)];
   const measurements = await measure(context, async (bench) => {
-    await bench.ablate(target);
-    await bench.protectElsewhere(other);
+    await bench.ablate(target, '');
+    await bench.ablate(other, 'optdigits: ');
+    await bench.protectElsewhere(other, 'optdigits: ');
   });
   return {
     title: 'Non-transferable pruning: terms, and another target',
     setting: `mnist to mnist-m and to optdigits, networks and variants as in ntp; ${kArea}`,
+    domains: ['mnist', 'mnist-m', 'optdigits'],
     claims: termClaimsOf(measurements),
+    measurements,
+  };
+}
+
+/** Each option of the simulated attacker at other values, the rest as by default. */
+export async function ntpOptions(context: Context): Promise<Reproduction> {
+  const target = await Domain.sample('mnist-m', kShape);
+  const measurements = await measure(context, (bench) => bench.vary(target));
+  return {
+    title: 'Non-transferable pruning: options',
+    setting: `mnist to mnist-m, network as in ntp; simulated attacker, one option changed at a time; ${kArea}`,
+    domains: ['mnist', 'mnist-m'],
+    claims: optionClaimsOf(measurements),
     measurements,
   };
 }
@@ -103,7 +120,9 @@ class Bench {
     const simulated = await this.#protected('simulated attacker', domain);
     const published = await this.#protected('published', domain, kPublished);
     await this.#pair('simulated attacker', simulated, domain);
+    const half = await this.#protected('published, half', domain, kHalfPublished);
     await this.#curves(domain, ['published, held', published], ['fresh weights', 'scratch']);
+    await this.#curves(domain, ['published, half, held', half], ['transfer', this.#base]);
     // The transferred model has no zeros: released or held is the same to it.
     await this.#curves(domain, ['published, released', published], ['transfer', this.#base], {
       maskHeld: false,
@@ -124,29 +143,49 @@ class Bench {
     }
   }
 
-  async protectElsewhere(domain: Domain): Promise<void> {
-    const simulated = await this.#protected('optdigits: simulated attacker', domain);
-    await this.#curves(domain, ['optdigits: transfer', this.#base], ['optdigits: fresh weights', 'scratch']);
+  async protectElsewhere(domain: Domain, prefix: string): Promise<void> {
+    const simulated = await this.#protected(`${prefix}simulated attacker`, domain);
     await this.#curves(
       domain,
-      ['optdigits: simulated attacker, held', simulated],
-      ['optdigits: magnitude, held', this.#magnitude],
+      [`${prefix}simulated attacker, held`, simulated],
+      [`${prefix}simulated attacker, released`, simulated],
     );
   }
 
-  async ablate(domain: Domain): Promise<void> {
-    const published = await this.#protected('published', domain, kPublished);
-    await this.#curves(domain, ['published, held', published], ['fresh weights', 'scratch']);
-    await this.#curves(domain, ['magnitude, held', this.#magnitude], ['transfer', this.#base]);
-    const fisher = await this.#protected('Fisher term only', domain, kFisherOnly);
-    const loss = await this.#protected('target loss only', domain, kTargetOnly);
-    await this.#curves(domain, ['Fisher term only, held', fisher], ['target loss only, held', loss]);
-    const alone = await this.#protected('pruning only', domain, kPruningOnly);
+  async ablate(domain: Domain, prefix: string): Promise<void> {
+    const both = await this.#protected(`${prefix}published`, domain, kPublished);
+    await this.#curves(domain, [`${prefix}published, held`, both], [`${prefix}fresh weights`, 'scratch']);
     await this.#curves(
       domain,
-      ['pruning only, held', alone],
-      ['fresh weights under its mask', 'scratch-under-mask'],
+      [`${prefix}magnitude, held`, this.#magnitude],
+      [`${prefix}transfer`, this.#base],
     );
+    const fisher = await this.#protected(`${prefix}Fisher term only`, domain, kFisherOnly);
+    const loss = await this.#protected(`${prefix}target loss only`, domain, kTargetOnly);
+    await this.#curves(
+      domain,
+      [`${prefix}Fisher term only, held`, fisher],
+      [`${prefix}target loss only, held`, loss],
+    );
+    const alone = await this.#protected(`${prefix}pruning only`, domain, kPruningOnly);
+    await this.#curves(
+      domain,
+      [`${prefix}pruning only, held`, alone],
+      [`${prefix}fresh weights under its mask`, 'scratch-under-mask'],
+    );
+  }
+
+  async vary(domain: Domain): Promise<void> {
+    for (const { label, options } of kVariants) {
+      const model = await this.#protected(label, domain, options);
+      await this.#curves(domain, [`${label}, held`, model], ['fresh weights', 'scratch']);
+      await this.#curves(domain, [`${label}, released`, model], ['transfer', this.#base], {
+        maskHeld: false,
+      });
+      await this.#curves(domain, [`${label}, fresh head`, model], ['transfer, fresh head', this.#base], {
+        head: 'fresh',
+      });
+    }
   }
 
   async #protected(label: string, target: Domain, how = {}): Promise<Model> {

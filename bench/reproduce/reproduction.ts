@@ -25,6 +25,8 @@ export interface Measurement {
 export interface Reproduction {
   title: string;
   setting: string;
+  /** Sample domains that were used. */
+  domains: string[];
   claims: Claim[];
   measurements: Measurement[];
 }

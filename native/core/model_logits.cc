@@ -71,6 +71,11 @@ at::Tensor Model::logits(const at::Tensor& inputs, Mode mode) const {
   return requireLogits(graph(mode).run({preprocess(inputs)}), samples);
 }
 
+at::Tensor Model::trainingLogits(const at::Tensor& inputs, Mode mode) const {
+  const int64_t samples = sampleCount(inputs);
+  return requireLogits(graph(mode).train({preprocess(inputs)}), samples);
+}
+
 at::Tensor Model::logits(const at::Tensor& inputs, Mode mode, const std::vector<TapPoint>& points,
                          Taps& taps) const {
   const int64_t samples = sampleCount(inputs);

@@ -60,6 +60,16 @@ TORCH_LIBRARY(espalier, m) {
   m.def("admm_penalty(Tensor weight, Tensor sparse, Tensor dual, float rho) -> Tensor");
   m.def("soft_threshold(Tensor input, float delta) -> Tensor");
 
+  // Layers between convolutions, on the CPU.
+  m.def(
+      "batch_norm_relu_forward_(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, "
+      "Tensor(b!)? running_var, float momentum, float epsilon, bool pooled) "
+      "-> (Tensor output, Tensor statistics, Tensor chosen)");
+  m.def(
+      "batch_norm_relu_backward(Tensor gradient, Tensor input, Tensor? weight, Tensor? bias, "
+      "Tensor statistics, Tensor chosen) -> (Tensor input, Tensor weight, Tensor bias)");
+  m.def("relu_pool(Tensor input) -> Tensor");
+
   m.def("instruction_set() -> str");
 }
 

@@ -38,7 +38,7 @@ TEST("split: head after encoder is the whole, for every architecture") {
     // Statistics of norms follow in training as those of the whole forward do.
     const auto twin = model->clone();
     split.encode(images, Mode::kTrain);
-    twin->logits(images, Mode::kTrain);
+    twin->trainingLogits(images, Mode::kTrain);
     for (size_t i = 0; i < model->buffers().size(); ++i) {
       EXPECT(torch::equal(model->buffers()[i].tensor, twin->buffers()[i].tensor));
     }

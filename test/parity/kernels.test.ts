@@ -12,6 +12,7 @@ const topics = {
   scores: 'score masks: effective weight, straight-through gradient, Adam on the scores',
   admm: 'ADMM: penalty, soft threshold, projection, dual, and their autograd forms',
   selection: 'exact selection against a stable sort: ties, limits, n of m, misled samples',
+  norm: 'batch norm, relu and pooling in one: float64, running statistics, refusals, threads, NaN',
   checks: 'what operators refuse by name, meta shapes, statistics, the differentiable gate',
   determinism: 'the same bits for any number of threads, for AVX2 and for AVX-512',
 };

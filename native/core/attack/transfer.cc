@@ -122,7 +122,7 @@ bool trainTransfer(Model& model, const FitData& samples, const TransferOptions& 
     tick();
     const Batch batch = stream.at(step / stream.batchesPerEpoch(), step % stream.batchesPerEpoch());
     const RandomTurn turn(draws, device, mixSeed(mixSeed(seed, "dropout"), static_cast<uint64_t>(step)));
-    const at::Tensor logits = model.logits(batch.inputs, mode);
+    const at::Tensor logits = model.trainingLogits(batch.inputs, mode);
     loss = at::cross_entropy_loss(logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat),
                                   batch.labels);
     loss.backward({}, /*retain_graph=*/std::nullopt, /*create_graph=*/false, optimizer.parameters());

@@ -11,6 +11,7 @@
 #include "core/graph/failure.h"
 #include "core/graph/flags.h"
 #include "core/graph/freeze.h"
+#include "core/graph/fuse.h"
 #include "core/graph/layers.h"
 #include "core/graph/prepare.h"
 #include "core/graph/program.h"
@@ -44,6 +45,7 @@ struct Graph::Impl {
   ir::LayerAnalysis analysis;
   ir::Hooks hooks;
   ir::Program program;
+  std::optional<ir::Program> training;  // fused, for train mode
   bool usesRandomness = false;
 
   std::mutex mutex;  // guards the programs below, which are made on first use
@@ -56,7 +58,8 @@ struct Graph::Impl {
         graph(ir::prepared(module, forward, mode)),
         analysis(ir::findLayers(module, *graph)),
         hooks(module, mode),
-        program(graph, "forward") {
+        program(mode == Mode::kEval ? ir::fused(*graph) : graph, "forward") {
+    if (mode == Mode::kTrain) training.emplace(ir::fused(*graph), "forward to train");
     for (const torch::jit::Node* node : ir::allNodes(*graph)) {
       usesRandomness = usesRandomness || ir::drawsRandomNumbers(*node);
     }
@@ -116,6 +119,10 @@ c10::IValue Graph::run(std::vector<c10::IValue> inputs) const {
   return impl_->run(impl_->program, std::move(inputs), {});
 }
 
+c10::IValue Graph::train(std::vector<c10::IValue> inputs) const {
+  return impl_->run(impl_->training ? *impl_->training : impl_->program, std::move(inputs), {});
+}
+
 c10::IValue Graph::run(std::vector<c10::IValue> inputs, const std::vector<TapPoint>& points,
                        Taps& taps) const {
   const auto program = impl_->programFor(points);
@@ -141,8 +148,8 @@ Graph::Split Graph::split(const std::optional<std::string>& path) const {
     fail(ErrorCode::kInvalidArgType, "expected the path of a layer for split, received '", *path, "'");
   }
   ir::SplitGraphs graphs = ir::splitGraph(*impl_->graph, impl_->analysis, layer);
-  const auto encoder = std::make_shared<const ir::Program>(graphs.encoder, "encoder");
-  const auto head = std::make_shared<const ir::Program>(graphs.head, "head");
+  const auto encoder = std::make_shared<const ir::Program>(ir::fused(*graphs.encoder), "encoder");
+  const auto head = std::make_shared<const ir::Program>(ir::fused(*graphs.head), "head");
   Split split;
   split.layers = std::move(graphs.layers);
   split.at = std::move(graphs.at);
@@ -177,7 +184,7 @@ std::function<c10::IValue(std::vector<c10::IValue>)> Graph::frozen() const {
     return {};  // a pass of libtorch that cannot cope with this graph: the plain one serves
   }
   if (!graph) return {};
-  auto program = std::make_shared<const ir::Program>(graph, "frozen forward");
+  auto program = std::make_shared<const ir::Program>(ir::fused(*graph), "frozen forward");
   return [impl = impl_.get(), program](std::vector<c10::IValue> inputs) {
     const at::NoGradGuard noGrad;
     return impl->run(*program, std::move(inputs), {});

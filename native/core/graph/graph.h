@@ -118,10 +118,13 @@ class Graph {
   // Whether the forward draws random numbers (dropout and the like) in this mode.
   bool usesRandomness() const;
 
+  // The bits of stock PyTorch with the same threads and batch.
   c10::IValue run(std::vector<c10::IValue> inputs) const;
-  // The same, and fills `taps[i]` for points[i].
+  // To train on: batch norms in training are fused with what follows them (fuse.h), and differ by rounding.
+  c10::IValue train(std::vector<c10::IValue> inputs) const;
+  // As run(), and fills `taps[i]` for points[i].
   c10::IValue run(std::vector<c10::IValue> inputs, const std::vector<TapPoint>& points, Taps& taps) const;
-  // The forward in two parts: `encode` gives the value between them, `head` goes on from it. Both read the
+  // The forward in two parts, fused as in train(): `encode` gives the value between them, `head` goes on from it. Both read the
   // module's weights of the moment.
   struct Split {
     std::function<at::Tensor(std::vector<c10::IValue>)> encode;

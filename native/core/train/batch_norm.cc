@@ -51,7 +51,8 @@ void refreshBatchNorm(Model& model, const FitData& data, int64_t batches, int64_
   BatchStream stream(data.dataset(), options, job.device());
   for (int64_t i = 0; i < batches; ++i) {
     job.checkCancelled();
-    model.logits(stream.at(i / stream.batchesPerEpoch(), i % stream.batchesPerEpoch()).inputs, Mode::kTrain);
+    model.trainingLogits(stream.at(i / stream.batchesPerEpoch(), i % stream.batchesPerEpoch()).inputs,
+                         Mode::kTrain);
   }
 }
 
@@ -72,7 +73,7 @@ void reestimateBatchNorm(Model& model, const FitData& data, int64_t batches, int
     job.checkCancelled();
     for (const at::Tensor& running : statistics.running) running.fill_(start);
     for (size_t i = 0; i < counters.size(); ++i) statistics.counters[i].copy_(counters[i]);
-    model.logits(stream.at(0, index).inputs, Mode::kTrain);
+    model.trainingLogits(stream.at(0, index).inputs, Mode::kTrain);
     std::vector<at::Tensor> left;
     for (const at::Tensor& running : statistics.running)
       left.push_back(running.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true));

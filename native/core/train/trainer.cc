@@ -330,7 +330,7 @@ int64_t StepContext::stepsPerEpoch() const { return trainer_.stepsPerEpoch_; }
 c10::Device StepContext::device() const { return trainer_.job_.device(); }
 
 at::Tensor StepContext::forward(Model& model, const at::Tensor& inputs, Mode mode) {
-  return forward(model, inputs, mode, [&] { return model.logits(inputs, mode); });
+  return forward(model, inputs, mode, [&] { return model.trainingLogits(inputs, mode); });
 }
 
 at::Tensor StepContext::forward(Model& model, const at::Tensor& inputs, Mode mode,

@@ -1,0 +1,105 @@
+#include "core/graph/fuse.h"
+
+#include <algorithm>
+
+#include <torch/csrc/jit/ir/constants.h>
+
+#include "core/graph/walk.h"
+
+namespace espalier::ir {
+
+using torch::jit::Graph;
+using torch::jit::Node;
+using torch::jit::Value;
+
+namespace {
+
+bool is(const Node* node, std::initializer_list<const char*> names) {
+  const std::string_view kind = node->kind().toQualString();
+  return std::any_of(names.begin(), names.end(), [kind](const char* name) { return kind == name; });
+}
+
+// The node of the same block that alone reads what `node` returns.
+Node* onlyReader(Node* node) {
+  if (node->outputs().size() != 1 || node->output()->uses().size() != 1) return nullptr;
+  Node* reader = node->output()->uses().front().user;
+  return reader->owningBlock() == node->owningBlock() && reader->input(0) == node->output() ? reader
+                                                                                            : nullptr;
+}
+
+bool isConstant(const Value* value, const c10::IValue& expected) {
+  const auto found = torch::jit::toIValue(value);
+  return found && *found == expected;
+}
+
+bool isPair(const Value* value, int64_t each) {
+  return isConstant(value, c10::IValue(c10::List<int64_t>({each, each})));
+}
+
+// max_pool2d(input, kernel, stride, padding, dilation, ceil_mode) of windows of 2 x 2 side by side.
+bool isPoolOfTwo(const Node* node) {
+  if (!is(node, {"aten::max_pool2d"})) return false;
+  const bool strides =
+      isPair(node->input(2), 2) || isConstant(node->input(2), c10::IValue(c10::List<int64_t>()));
+  return isPair(node->input(1), 2) && strides && isPair(node->input(3), 0) && isPair(node->input(4), 1) &&
+         isConstant(node->input(5), c10::IValue(false));
+}
+
+// In the place of `first`: what the two to three nodes read is there, and what is changed in place later is
+// not yet.
+void replace(Graph& graph, Node* first, Node* last, const char* op, const std::vector<Value*>& inputs) {
+  const torch::jit::WithInsertPoint point(first);
+  Node* node = graph.insertNode(graph.create(c10::Symbol::fromQualString(op), inputs));
+  node->output()->setType(last->output()->type());
+  last->output()->replaceAllUsesWith(node->output());
+  for (Node* each = last; each != nullptr;) {
+    Node* before = each == first ? nullptr : each->input(0)->node();
+    each->destroy();
+    each = before;
+  }
+}
+
+// Whether a value is a tensor of its own that nothing else reads: it may be left unchanged where the code
+// changes it.
+bool isOwn(const Value* value) {
+  return value->uses().size() == 1 &&
+         is(value->node(), {"aten::batch_norm", "aten::conv2d", "aten::_convolution", "aten::convolution"});
+}
+
+bool fuseOne(Graph& graph) {
+  for (Node* node : allNodes(graph)) {
+    // batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled)
+    const bool isNorm = is(node, {"aten::batch_norm"}) && isConstant(node->input(5), c10::IValue(true));
+    const bool isRelu = is(node, {"aten::relu", "aten::relu_"});
+    if (!isNorm && !isRelu) continue;
+    Node* relu = isNorm ? onlyReader(node) : node;
+    if (relu == nullptr || !is(relu, {"aten::relu", "aten::relu_"})) continue;
+    Node* pool = onlyReader(relu);
+    const bool pooled = pool != nullptr && isPoolOfTwo(pool);
+    if (isNorm) {
+      std::vector<Value*> inputs;
+      for (const size_t i : {0, 1, 2, 3, 4, 6, 7}) inputs.push_back(node->input(i));
+      {
+        const torch::jit::WithInsertPoint point(node);
+        inputs.push_back(graph.insertConstant(pooled));
+      }
+      replace(graph, node, pooled ? pool : relu, "espalier_graph::batch_norm_relu", inputs);
+      return true;
+    }
+    if (!pooled || (is(relu, {"aten::relu_"}) && !isOwn(relu->input(0)))) continue;
+    replace(graph, relu, pool, "espalier_graph::relu_pool", {relu->input(0)});
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::shared_ptr<Graph> fused(Graph& graph) {
+  auto copy = graph.copy();
+  while (fuseOne(*copy)) {
+  }
+  return copy;
+}
+
+}  // namespace espalier::ir

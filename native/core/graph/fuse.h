@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+
+#include <torch/csrc/jit/ir/ir.h>
+
+namespace espalier::ir {
+
+// A copy of a prepared graph in which batch norm in training and the relu behind it, and the 2 x 2 maximum
+// behind that, are one operator, where nothing else reads what is between them. What it computes is the same
+// but for rounding, and in inference the same bits.
+std::shared_ptr<torch::jit::Graph> fused(torch::jit::Graph& graph);
+
+}  // namespace espalier::ir

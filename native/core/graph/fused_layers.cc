@@ -1,0 +1,118 @@
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+#include <torch/types.h>
+
+#include "kernels/norm.h"
+
+// The operators that fuse.cc puts into graphs, differentiable: the kernels where they can run, elsewhere
+// (other types, devices and memory layouts) the operators of ATen that they stand for.
+namespace espalier::ir {
+
+namespace {
+
+using kernels::OptionalTensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+OptionalTensor ifDefined(const at::Tensor& tensor) {
+  return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
+}
+
+at::Tensor plain(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
+                 const OptionalTensor& mean, const OptionalTensor& variance, double momentum, double epsilon,
+                 bool pooled) {
+  const at::Tensor output = at::relu(at::batch_norm(input, weight, bias, mean, variance, /*training=*/true,
+                                                    momentum, epsilon, /*cudnn_enabled=*/true));
+  return pooled ? at::max_pool2d(output, {2, 2}) : output;
+}
+
+// NOLINTBEGIN(readability-identifier-naming): `forward` and `backward` are torch's names
+struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const OptionalTensor& weight,
+                            const OptionalTensor& bias, const OptionalTensor& runningMean,
+                            const OptionalTensor& runningVariance, double momentum, double epsilon,
+                            bool pooled) {
+    auto [output, statistics, chosen] = kernels::batchNormReluForward(
+        input, weight, bias, runningMean, runningVariance, momentum, epsilon, pooled);
+    context->save_for_backward(
+        {input, weight.value_or(at::Tensor()), bias.value_or(at::Tensor()), statistics, chosen});
+    context->saved_data["epsilon"] = epsilon;
+    return output;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const variable_list parts =
+        at::GradMode::is_enabled()
+            ? differentiable(saved, context->saved_data["epsilon"].toDouble(), gradients[0])
+            : once(saved, gradients[0]);
+    return {parts[0], parts[1], parts[2], {}, {}, {}, {}, {}};
+  }
+
+ private:
+  static variable_list once(const variable_list& saved, const at::Tensor& gradient) {
+    auto [input, weight, bias] = kernels::batchNormReluBackward(
+        gradient.contiguous(), saved[0], ifDefined(saved[1]), ifDefined(saved[2]), saved[3], saved[4]);
+    return {input, saved[1].defined() ? weight : at::Tensor(), saved[2].defined() ? bias : at::Tensor()};
+  }
+
+  // A gradient that is to be differentiated itself.
+  static variable_list differentiable(const variable_list& saved, double epsilon,
+                                      const at::Tensor& gradient) {
+    const bool pooled = saved[4].numel() > 0;
+    const at::Tensor output =
+        plain(saved[0], ifDefined(saved[1]), ifDefined(saved[2]), {}, {}, 0, epsilon, pooled);
+    variable_list trained;
+    for (size_t i = 0; i < 3; ++i) {
+      if (saved[i].defined() && saved[i].requires_grad()) trained.push_back(saved[i]);
+    }
+    const variable_list found = torch::autograd::grad({output}, trained, {gradient}, /*retain_graph=*/true,
+                                                      /*create_graph=*/true, /*allow_unused=*/true);
+    variable_list parts;
+    size_t next = 0;
+    for (size_t i = 0; i < 3; ++i) {
+      const bool isTrained = saved[i].defined() && saved[i].requires_grad();
+      parts.push_back(isTrained ? found[next++] : at::Tensor());
+    }
+    return parts;
+  }
+};
+// NOLINTEND(readability-identifier-naming)
+
+at::Tensor batchNormRelu(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
+                         const OptionalTensor& runningMean, const OptionalTensor& runningVariance,
+                         double momentum, double epsilon, bool pooled) {
+  bool fusable = kernels::isNormFusable(input, pooled);
+  for (const OptionalTensor* each : {&weight, &bias, &runningMean, &runningVariance}) {
+    const at::Tensor tensor = each->value_or(at::Tensor());
+    fusable =
+        fusable && (!tensor.defined() || (tensor.scalar_type() == at::kFloat && tensor.is_contiguous()));
+  }
+  return fusable ? BatchNormRelu::apply(input, weight, bias, runningMean, runningVariance, momentum, epsilon,
+                                        pooled)
+                 : plain(input, weight, bias, runningMean, runningVariance, momentum, epsilon, pooled);
+}
+
+at::Tensor reluPool(const at::Tensor& input) {
+  const bool isTrained = at::GradMode::is_enabled() && input.requires_grad();
+  return !isTrained && kernels::isNormFusable(input, /*pooled=*/true)
+             ? kernels::reluPool(input)
+             : at::max_pool2d(at::relu(input), {2, 2});
+}
+
+}  // namespace
+
+TORCH_LIBRARY(espalier_graph, m) {
+  m.def(
+      "batch_norm_relu(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, "
+      "Tensor(b!)? running_var, float momentum, float epsilon, bool pooled) -> Tensor");
+  m.def("relu_pool(Tensor input) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(espalier_graph, CompositeImplicitAutograd, m) {
+  m.impl("batch_norm_relu", TORCH_FN(batchNormRelu));
+  m.impl("relu_pool", TORCH_FN(reluPool));
+}
+
+}  // namespace espalier::ir

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <tuple>
+
+#include <ATen/core/Tensor.h>
+
+#include "kernels/ops.h"
+
+// Batch norm in training, the relu behind it, and with `pooled` the maximum of 2 x 2 windows behind that,
+// over contiguous float32 images [N, C, H, W] on the CPU.
+namespace espalier::kernels {
+
+using OptionalTensor = std::optional<at::Tensor>;
+
+// Whether images can be given: with `pooled` their height and width are even.
+ESPALIER_EXPORT bool isNormFusable(const at::Tensor& input, bool pooled);
+
+// The output; [2, C]: means and 1 / sqrt(variance + epsilon); where each window's maximum stands, int32 of
+// the output's shape, row by row, 4 where nothing is above zero; without `pooled` empty. Running statistics
+// follow as batch_norm's.
+ESPALIER_EXPORT std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
+    const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
+    const OptionalTensor& runningMean, const OptionalTensor& runningVariance, double momentum, double epsilon,
+    bool pooled);
+// Gradients of input, weight and bias; empty for those that are not there.
+ESPALIER_EXPORT std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
+    const at::Tensor& gradient, const at::Tensor& input, const OptionalTensor& weight,
+    const OptionalTensor& bias, const at::Tensor& statistics, const at::Tensor& chosen);
+// relu and pooling alone, without a gradient.
+ESPALIER_EXPORT at::Tensor reluPool(const at::Tensor& input);
+
+}  // namespace espalier::kernels

@@ -1,0 +1,192 @@
+#include "core/graph/fuse.h"
+
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/jit/ir/irparser.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
+#include <torch/types.h>
+
+#include "check.h"
+#include "core/graph/walk.h"
+
+using namespace espalier;
+using namespace espalier::test;
+
+namespace {
+
+struct Rewriting {
+  const char* name;
+  const char* body;                    // from %x, %w, %b, %m, %v to %out
+  std::vector<std::string> operators;  // of the fused graph, in order
+  bool isExact = false;
+};
+
+std::shared_ptr<torch::jit::Graph> parse(const std::string& body) {
+  const std::string text = R"IR(graph(%x : Tensor, %w : Tensor, %b : Tensor, %m : Tensor, %v : Tensor):
+  %yes : bool = prim::Constant[value=1]()
+  %no : bool = prim::Constant[value=0]()
+  %momentum : float = prim::Constant[value=0.1]()
+  %eps : float = prim::Constant[value=1e-05]()
+  %0 : int = prim::Constant[value=0]()
+  %1 : int = prim::Constant[value=1]()
+  %2 : int = prim::Constant[value=2]()
+  %3 : int = prim::Constant[value=3]()
+  %zeros : int[] = prim::Constant[value=[0, 0]]()
+  %ones : int[] = prim::Constant[value=[1, 1]]()
+  %twos : int[] = prim::Constant[value=[2, 2]]()
+  %threes : int[] = prim::Constant[value=[3, 3]]()
+  %none : int[] = prim::Constant[value=annotate(List[int], [])]()
+)IR" + body + "  return (%out)\n";
+  auto graph = std::make_shared<torch::jit::Graph>();
+  torch::jit::parseIR(text, graph.get());
+  return graph;
+}
+
+std::vector<std::string> operatorsOf(torch::jit::Graph& graph) {
+  std::vector<std::string> names;
+  for (const torch::jit::Node* node : ir::allNodes(graph)) {
+    if (node->kind() != c10::prim::Constant) names.emplace_back(node->kind().toQualString());
+  }
+  return names;
+}
+
+at::Tensor run(const std::shared_ptr<torch::jit::Graph>& graph) {
+  torch::manual_seed(1);
+  const at::Tensor x = torch::randn({2, 3, 8, 8});
+  torch::jit::Stack stack{x, torch::randn({3}), torch::randn({3}), torch::zeros({3}), torch::ones({3})};
+  const torch::jit::Code code(graph, "test");
+  torch::jit::InterpreterState(code).run(stack);
+  return stack.back().toTensor();
+}
+
+const std::vector<Rewriting>& rewritings() {
+  static const std::vector<Rewriting> all = {
+      {"norm and relu",
+       "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
+       "  %out : Tensor = aten::relu(%n)\n",
+       {"espalier_graph::batch_norm_relu"}},
+      {"norm, relu in place and pooling",
+       "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
+       "  %r : Tensor = aten::relu_(%n)\n"
+       "  %out : Tensor = aten::max_pool2d(%r, %twos, %none, %zeros, %ones, %no)\n",
+       {"espalier_graph::batch_norm_relu"}},
+      {"norm in inference",
+       "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %no, %momentum, %eps, %yes)\n"
+       "  %r : Tensor = aten::relu(%n)\n"
+       "  %out : Tensor = aten::max_pool2d(%r, %twos, %twos, %zeros, %ones, %no)\n",
+       {"aten::batch_norm", "espalier_graph::relu_pool"},
+       true},
+      {"a norm that is read twice",
+       "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
+       "  %r : Tensor = aten::relu(%n)\n"
+       "  %out : Tensor = aten::add(%r, %n, %1)\n",
+       {"aten::batch_norm", "aten::relu", "aten::add"},
+       true},
+      {"a relu that is read twice",
+       "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
+       "  %r : Tensor = aten::relu(%n)\n"
+       "  %p : Tensor = aten::max_pool2d(%r, %twos, %twos, %zeros, %ones, %no)\n"
+       "  %q : Tensor = aten::max_pool2d(%r, %twos, %twos, %zeros, %ones, %no)\n"
+       "  %out : Tensor = aten::add(%p, %q, %1)\n",
+       {"espalier_graph::batch_norm_relu", "aten::max_pool2d", "aten::max_pool2d", "aten::add"}},
+      {"windows that overlap",
+       "  %r : Tensor = aten::relu(%x)\n"
+       "  %out : Tensor = aten::max_pool2d(%r, %threes, %twos, %zeros, %ones, %no)\n",
+       {"aten::relu", "aten::max_pool2d"},
+       true},
+      {"windows with padding",
+       "  %r : Tensor = aten::relu(%x)\n"
+       "  %out : Tensor = aten::max_pool2d(%r, %twos, %twos, %ones, %ones, %no)\n",
+       {"aten::relu", "aten::max_pool2d"},
+       true},
+      {"relu and pooling alone",
+       "  %r : Tensor = aten::relu(%x)\n"
+       "  %out : Tensor = aten::max_pool2d(%r, %twos, %none, %zeros, %ones, %no)\n",
+       {"espalier_graph::relu_pool"},
+       true},
+      {"a relu in place of what the caller gave",
+       "  %r : Tensor = aten::relu_(%x)\n"
+       "  %p : Tensor = aten::max_pool2d(%r, %twos, %none, %zeros, %ones, %no)\n"
+       "  %s : Tensor = aten::max_pool2d(%x, %twos, %none, %zeros, %ones, %no)\n"
+       "  %out : Tensor = aten::add(%p, %s, %1)\n",
+       {"aten::relu_", "aten::max_pool2d", "aten::max_pool2d", "aten::add"},
+       true},
+      {"an input that is changed between norm and relu",
+       "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
+       "  %c : Tensor = aten::add_(%x, %3, %1)\n"
+       "  %r : Tensor = aten::relu(%n)\n"
+       "  %out : Tensor = aten::add(%r, %c, %1)\n",
+       {"espalier_graph::batch_norm_relu", "aten::add_", "aten::add"}},
+  };
+  return all;
+}
+
+}  // namespace
+
+TEST("fuse: norm, relu and pooling become one where nothing else reads what is between, and nowhere else") {
+  for (const Rewriting& each : rewritings()) {
+    const auto graph = parse(each.body);
+    const auto fused = ir::fused(*graph);
+    fused->lint();
+    if (operatorsOf(*fused) != each.operators)
+      throw Failure(text(each.name, ": found ", c10::str(operatorsOf(*fused))));
+    const at::Tensor expected = run(graph);
+    const at::Tensor value = run(fused);
+    EXPECT(each.isExact ? at::equal(value, expected) : at::allclose(value, expected, 1e-5, 1e-5));
+  }
+}
+
+namespace {
+
+// What the fused operator gives for drawn images, and its first and second gradients.
+std::vector<at::Tensor> computed(const std::shared_ptr<torch::jit::Graph>& graph, at::ScalarType type,
+                                 at::MemoryFormat layout) {
+  torch::manual_seed(2);
+  const at::Tensor x = torch::randn({4, 3, 8, 8}).to(type).contiguous(layout).requires_grad_();
+  const at::Tensor weight = torch::randn({3}).to(type).requires_grad_();
+  const at::Tensor bias = torch::randn({3}).to(type).requires_grad_();
+  const at::Tensor mean = torch::zeros({3}, type);
+  const at::Tensor variance = torch::ones({3}, type);
+  torch::jit::Stack stack{x, weight, bias, mean, variance};
+  const torch::jit::Code code(graph, "test");
+  torch::jit::InterpreterState(code).run(stack);
+  const at::Tensor y = stack.back().toTensor();
+  // Weighted: batch norm's gradient of a plain sum of squares is close to nothing but rounding.
+  const at::Tensor loss = (y.square() * torch::randn(y.sizes()).to(type)).sum();
+  const auto first = torch::autograd::grad({loss}, {x, weight, bias}, {}, true, /*create_graph=*/true);
+  const auto plain = torch::autograd::grad({loss}, {x, weight, bias}, {}, true);
+  const auto second = torch::autograd::grad({first[0].square().sum()}, {x, weight});
+  std::vector<at::Tensor> all = {y, mean, variance, first[0], first[1], first[2]};
+  all.insert(all.end(), plain.begin(), plain.end());
+  all.insert(all.end(), second.begin(), second.end());
+  return all;
+}
+
+}  // namespace
+
+TEST("fuse: values, running statistics and first and second gradients are those of the plain graph") {
+  for (const size_t which : {size_t{0}, size_t{1}}) {
+    const auto graph = parse(rewritings()[which].body);
+    const auto fused = ir::fused(*graph);
+    const auto found = computed(fused, at::kFloat, at::MemoryFormat::Contiguous);
+    const auto expected = computed(graph, at::kDouble, at::MemoryFormat::Contiguous);
+    for (size_t i = 0; i < found.size(); ++i) {
+      const double largest = expected[i].abs().max().item<double>();
+      const double gap = (found[i].to(at::kDouble) - expected[i]).abs().max().item<double>();
+      if (gap > 2e-5 * largest) throw Failure(text("tensor ", i, " is off by ", gap, " of ", largest));
+    }
+    // What the kernels are not for has the bits of the plain graph.
+    for (const auto& [type, layout] : {std::pair{at::kDouble, at::MemoryFormat::Contiguous},
+                                       std::pair{at::kFloat, at::MemoryFormat::ChannelsLast}}) {
+      const auto other = computed(fused, type, layout);
+      const auto same = computed(graph, type, layout);
+      for (size_t i = 0; i < other.size(); ++i) EXPECT(at::equal(other[i], same[i]));
+    }
+  }
+}
+
+TEST("fuse: the graph that is given does not change") {
+  const auto graph = parse(rewritings().front().body);
+  const std::string before = graph->toString();
+  ir::fused(*graph);
+  EXPECT(graph->toString() == before);
+}

@@ -1,0 +1,133 @@
+"""Fused layers against the operators that they stand for."""
+
+import torch
+from common import Case, main, ops
+from torch.nn import functional
+
+# Whole planes of 16 lanes, less than one, more than a block of 4,096; more windows in a row than are worked on at once.
+SHAPES = ((4, 3, 8, 8), (2, 5, 6, 10), (3, 2, 2, 2), (2, 2, 66, 130), (1, 1, 2, 300), (2, 3, 7, 9), (2, 1, 1, 5))
+NAMES = ("output", "input", "weight", "bias", "running mean", "running variance")
+
+
+def plain(x, weight, bias, mean, variance, momentum, epsilon, pooled):
+    y = torch.relu(functional.batch_norm(x, mean, variance, weight, bias, True, momentum, epsilon))
+    return functional.max_pool2d(y, 2) if pooled else y
+
+
+class Fused(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x, weight, bias, mean, variance, momentum, epsilon, pooled):
+        y, statistics, chosen = ops.batch_norm_relu_forward_(x, weight, bias, mean, variance, momentum, epsilon, pooled)
+        context.save_for_backward(x, weight, bias, statistics, chosen)
+        return y
+
+    @staticmethod
+    def backward(context, gradient):
+        x, weight, bias, statistics, chosen = context.saved_tensors
+        parts = ops.batch_norm_relu_backward(gradient, x, weight, bias, statistics, chosen)
+        return (parts[0], None if weight is None else parts[1], None if bias is None else parts[2], *[None] * 5)
+
+
+def drawn(shape, affine=True, dtype=torch.float32, layout=torch.contiguous_format):
+    torch.manual_seed(sum(shape))
+    x = (torch.randn(shape) * 3 + 1).to(dtype).to(memory_format=layout).requires_grad_()
+    weight = torch.randn(shape[1]).to(dtype).requires_grad_() if affine else None
+    bias = torch.randn(shape[1]).to(dtype).requires_grad_() if affine else None
+    return x, weight, bias, torch.randn(shape[1]).to(dtype), torch.rand(shape[1]).to(dtype)
+
+
+def results(operator, inputs, pooled, momentum=0.3):
+    x, weight, bias, mean, variance = inputs
+    y = operator(x, weight, bias, mean, variance, momentum, 1e-5, pooled)
+    torch.manual_seed(7)
+    leaves = [each for each in (x, weight, bias) if each is not None]
+    gradients = torch.autograd.grad(y, leaves, torch.randn(y.shape).to(y.dtype))
+    gradients += (None,) * (3 - len(leaves))
+    return dict(zip(NAMES, (y.detach(), *gradients, mean, variance)))
+
+
+def is_even(shape):
+    return shape[2] % 2 == 0 and shape[3] % 2 == 0
+
+
+def widened(inputs):
+    return [each if each is None else each.detach().double().requires_grad_(each.requires_grad) for each in inputs]
+
+
+class BatchNormRelu(Case):
+    def test_values_and_gradients_are_those_of_float64(self):
+        for shape in SHAPES:
+            for pooled in (False, True) if is_even(shape) else (False,):
+                for affine in (True, False):
+                    inputs = drawn(shape, affine)
+                    exact = results(plain, widened(inputs), pooled)
+                    for name, found in results(Fused.apply, inputs, pooled).items():
+                        if found is not None:
+                            expected = exact[name]
+                            # A sum over a channel may cancel: then it is as good as its terms.
+                            bound = 2e-6 * float(expected.abs().max()) + 1e-6
+                            self.assert_within(found, expected, bound)
+
+    def test_without_running_statistics(self):
+        x, weight, bias, _, _ = drawn((4, 3, 8, 8))
+        found = Fused.apply(x, weight, bias, None, None, 0.1, 1e-5, True)
+        expected = plain(*widened((x, weight, bias)), None, None, 0.1, 1e-5, True)
+        self.assert_within(found, expected, 1e-5)
+
+    def test_refuses_what_it_is_not_for_by_name(self):
+        def refuses(words, x, *rest, pooled=False):
+            with self.assertRaisesRegex(ValueError, words):
+                ops.batch_norm_relu_forward_(x, *rest, 0.1, 1e-5, pooled)
+
+        x, weight, bias, mean, variance = (each.detach() for each in drawn((4, 3, 8, 8)))
+        refuses("contiguous float32 images", x.double(), weight, bias, mean, variance)
+        refuses("contiguous float32 images", x.to(memory_format=torch.channels_last), weight, bias, mean, variance)
+        refuses("contiguous float32 images", x[0], weight, bias, mean, variance)
+        refuses("3 float32 values on the CPU for weight", x, weight[:2], bias, mean, variance)
+        refuses("3 float32 values on the CPU for running_mean", x, weight, bias, mean.double(), variance)
+        refuses("even height and width", x[:, :, :7].contiguous(), weight, bias, mean, variance, pooled=True)
+        refuses("more than one value a channel", x[:1, :, :1, :1].contiguous(), weight, bias, mean, variance)
+        _, statistics, chosen = ops.batch_norm_relu_forward_(x, weight, bias, mean, variance, 0.1, 1e-5, True)
+        for gradient in (torch.zeros(4, 3, 8, 8), torch.zeros(4, 3, 2, 8)):
+            with self.assertRaisesRegex(ValueError, "a gradient of shape"):
+                ops.batch_norm_relu_backward(gradient, x, weight, bias, statistics, chosen)
+        with self.assertRaisesRegex(ValueError, "even height and width"):
+            ops.relu_pool(x[:, :, :7].contiguous())
+
+    def test_not_a_number_is_passed_on(self):
+        for pooled in (False, True):
+            x, weight, bias, mean, variance = drawn((2, 3, 4, 4))
+            with torch.no_grad():
+                x[1, 1, 2, 3] = float("nan")
+            y = Fused.apply(x, weight, bias, mean, variance, 0.1, 1e-5, pooled)
+            self.assertTrue(y[:, 1].isnan().all())
+            self.assertFalse(y[:, [0, 2]].isnan().any())
+
+    def test_the_same_bits_for_any_number_of_threads(self):
+        before = torch.get_num_threads()
+        for pooled in (False, True):
+            seen = []
+            for threads in (1, 2, 3):
+                torch.set_num_threads(threads)
+                seen.append(results(Fused.apply, drawn((8, 7, 16, 16)), pooled))
+            torch.set_num_threads(before)
+            for other in seen[1:]:
+                for name in NAMES:
+                    self.assertTrue(torch.equal(seen[0][name], other[name]), name)
+
+
+class ReluPool(Case):
+    def test_has_the_bits_of_torch(self):
+        for shape in (*SHAPES, (3, 4, 16, 16)):
+            if not is_even(shape):
+                continue
+            x = torch.randn(shape)
+            x[0, 0, 0, 0] = float("nan")
+            x[0, 0, 1, 1] = float("inf")
+            x[-1, -1] = -x[-1, -1].abs()
+            expected = functional.max_pool2d(torch.relu(x), 2)
+            self.assertTrue(torch.equal(ops.relu_pool(x).nan_to_num(-1), expected.nan_to_num(-1)))
+
+
+if __name__ == "__main__":
+    main()
