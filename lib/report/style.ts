@@ -1,5 +1,5 @@
-/** The page's look. Pictures take their colours from the variables, so both colour schemes share one picture. */
-export const style = `
+/** Pictures take their colours from these variables, so both colour schemes share one picture. */
+export const colours = `
 :root {
   color-scheme: light dark;
   --page: #f6f7f4; --card: #ffffff; --ink: #1a211d; --muted: #5c6860; --line: #dfe4dd; --track: #edf0eb;
@@ -15,6 +15,10 @@ export const style = `
     --warn: #f3d08a; --warn-page: #2c2412; --warn-line: #5a4a22;
   }
 }
+`;
+
+/** The page's look. */
+export const style = `${colours}
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body {
