@@ -204,6 +204,16 @@ test('a probe sees through a ruined head, and replaces it alone', async () => {
   assert.ok(await differOnlyInHead(ruined, model));
 });
 
+test('a probe reads features that hardly move', async () => {
+  const { dense } = await sparseNet();
+  const labels = Array.from({ length: 240 }, (_, i) => i % 4);
+  const data = Float32Array.from({ length: 240 * 64 }, (_, i) => 1e-4 * (Math.floor(i / 64) % 4));
+  const all = await Dataset.from({ data, shape: [240, 1, 8, 8], labels });
+  const domain = await Domain.open({ name: 'dim', fit: all, report: all });
+  const { figures } = (await attack.linearProbe(dense, { domain, ...quick, steps: 150 })).report;
+  assert.ok(figures.before.accuracy < 0.5 && figures.after.accuracy > 0.7, JSON.stringify(figures));
+});
+
 test('neighbours see through a ruined head', async () => {
   const { domain, dense } = await sparseNet();
   const last = dense.layers.filter(({ prunable }) => prunable).at(-1)?.path ?? '';

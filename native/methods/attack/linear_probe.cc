@@ -14,7 +14,8 @@
 #include "core/train/trainer.h"
 
 // Logistic regression on a model's features, which are computed once: how much they still tell about a
-// domain, whatever the classifier says.
+// domain, whatever the classifier says. They are standardised, or a model whose features are small would seem
+// to tell nothing; the classifier that is returned has that folded in.
 namespace espalier {
 
 namespace {
@@ -80,6 +81,18 @@ State freshProbe(const Layer& head, const TransferOptions& options, double rate,
   return state;
 }
 
+// Of the attacker's samples, a value a feature.
+struct Standard {
+  at::Tensor mean;
+  at::Tensor deviation;  // 1 where a feature is constant
+
+  explicit Standard(const at::Tensor& features)
+      : mean(features.mean(0)), deviation(features.std(0, /*unbiased=*/false)) {
+    deviation.masked_fill_(deviation.eq(0), 1);
+  }
+  at::Tensor of(const at::Tensor& features) const { return (features - mean) / deviation; }
+};
+
 AttackOutput run(const ModelOnDomain& inputs, const Options& options, TrainedAttackFigures& report,
                  Job& job) {
   const FitData samples = drawSamples(*inputs.domain, options.samples, kName, job.seed());
@@ -96,12 +109,14 @@ AttackOutput run(const ModelOnDomain& inputs, const Options& options, TrainedAtt
   const Layer& head = linearHead(*output.model);
   report.samples = report.cost.labels = samples->size();
   report.before = countAnswers(*output.model, data, tick);
-  const FitData features(Dataset::fromTensors(featuresOf(*output.model, *samples, tick).to(at::kFloat).cpu(),
-                                              samples->labels(), samples->classes()));
-  const auto put = [&head](const State& probe) {
+  const at::Tensor found = featuresOf(*output.model, *samples, tick).to(at::kFloat).cpu();
+  const Standard standard(found);
+  const FitData features(Dataset::fromTensors(standard.of(found), samples->labels(), samples->classes()));
+  const auto put = [&](const State& probe) {
     const torch::NoGradGuard noGrad;
-    head.weight.detach().copy_(probe.weight);
-    head.bias.detach().copy_(probe.bias);
+    const at::Tensor weight = probe.weight.cpu() / standard.deviation;
+    head.weight.detach().copy_(weight);
+    head.bias.detach().copy_(probe.bias.cpu() - weight.mv(standard.mean));
   };
   std::optional<State> chosen;
   for (const double rate : transfer.learningRates) {
