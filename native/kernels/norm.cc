@@ -4,7 +4,7 @@
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
-#include "kernels/cpu/planes.h"
+#include "kernels/cpu/pixels.h"
 
 // What a convolutional network spends its time on beside convolutions: each of these layers reads and writes
 // all activations, and one after the other they take longer than the convolutions do.
@@ -14,13 +14,11 @@ namespace {
 
 at::Tensor orUndefined(const OptionalTensor& tensor) { return tensor.value_or(at::Tensor()); }
 
-bool isPlainFloat(const at::Tensor& tensor) {
-  return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous();
-}
+bool isFloat(const at::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat; }
 
 void checkImages(const char* op, const char* name, const at::Tensor& images) {
-  TORCH_CHECK_VALUE(isPlainFloat(images) && images.dim() == 4, op,
-                    ": expected contiguous float32 images [N, C, H, W] on ", "the CPU for ", name, ", found ",
+  TORCH_CHECK_VALUE(isNormFusable(images, false), op,
+                    ": expected channels-last float32 images [N, C, H, W] on the CPU for ", name, ", found ",
                     images.scalar_type(), " ", images.sizes(), " with strides ", images.strides(), " on ",
                     images.device());
 }
@@ -32,71 +30,85 @@ void checkPooled(const char* op, const at::Tensor& images) {
 
 void checkPerChannel(const char* op, const char* name, const OptionalTensor& values, int64_t channels) {
   const at::Tensor tensor = orUndefined(values);
+  if (!tensor.defined()) return;
   TORCH_CHECK_VALUE(
-      !tensor.defined() || (isPlainFloat(tensor) && tensor.dim() == 1 && tensor.numel() == channels), op,
-      ": expected ", channels, " float32 values on the CPU for ", name, ", found ",
-      tensor.defined() ? tensor.scalar_type() : at::kFloat, " ",
-      tensor.defined() ? tensor.sizes() : at::IntArrayRef());
+      isFloat(tensor) && tensor.is_contiguous() && tensor.dim() == 1 && tensor.numel() == channels, op,
+      ": expected ", channels, " float32 values on the CPU for ", name, ", found ", tensor.scalar_type(), " ",
+      tensor.sizes());
 }
 
-cpu::Images imagesOf(const at::Tensor& x) {
-  cpu::Images images;
-  images.samples = x.size(0);
-  images.height = x.size(2);
-  images.width = x.size(3);
-  images.stride = x.size(1) * x.size(2) * x.size(3);
-  images.pooledStride = images.stride / 4;
-  return images;
-}
+cpu::Image imageOf(const at::Tensor& x) { return {x.size(2), x.size(3), x.size(1)}; }
+int64_t sizeOf(const cpu::Image& image) { return image.height * image.width * image.channels; }
 
-void forEachChannel(const at::Tensor& x, const std::function<void(int64_t channel)>& run) {
-  at::parallel_for(0, x.size(1), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t channel = begin; channel < end; ++channel) run(channel);
+void forEachSample(const at::Tensor& x, const std::function<void(int64_t sample)>& run) {
+  at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t sample = begin; sample < end; ++sample) run(sample);
   });
 }
 
-float at(const at::Tensor& tensor, int64_t channel, float otherwise) {
-  return tensor.defined() ? tensor.const_data_ptr<float>()[channel] : otherwise;
+// One row a sample, then added up in their order: the same for any number of threads.
+template <class Add>
+std::vector<double> addUp(const at::Tensor& x, int64_t values, const Add& add) {
+  std::vector<double> rows(static_cast<size_t>(x.size(0) * values));
+  forEachSample(x, [&](int64_t sample) { add(sample, rows.data() + sample * values); });
+  std::vector<double> sums(static_cast<size_t>(values));
+  for (size_t i = 0; i < rows.size(); ++i) sums[i % sums.size()] += rows[i];
+  return sums;
 }
 
-cpu::Affine affineOf(const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& statistics,
-                     int64_t channel) {
+// Scales, then shifts.
+std::vector<float> affinesOf(const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& statistics) {
+  const auto channels = static_cast<size_t>(statistics.size(1));
   const float* mean = statistics.const_data_ptr<float>();
-  const float* inverse = mean + statistics.size(1);
-  const float scale = at(weight, channel, 1) * inverse[channel];
-  return {scale, at(bias, channel, 0) - mean[channel] * scale};
+  std::vector<float> values(2 * channels);
+  for (size_t c = 0; c < channels; ++c) {
+    values[c] = (weight.defined() ? weight.const_data_ptr<float>()[c] : 1) * mean[channels + c];
+    values[channels + c] = (bias.defined() ? bias.const_data_ptr<float>()[c] : 0) - mean[c] * values[c];
+  }
+  return values;
 }
 
 // Row 0: means, row 1: 1 / sqrt(variance + epsilon).
 at::Tensor takeStatistics(const at::Tensor& x, const at::Tensor& runningMean,
                           const at::Tensor& runningVariance, double momentum, double epsilon) {
-  const cpu::PlanePasses& passes = cpu::planePasses();
-  const cpu::Images images = imagesOf(x);
-  const int64_t channels = x.size(1);
-  const int64_t plane = images.height * images.width;
-  const auto count = static_cast<double>(images.samples * plane);
-  at::Tensor statistics = at::empty({2, channels}, x.options());
+  const cpu::PixelPasses& passes = cpu::pixelPasses();
+  const cpu::Image image = imageOf(x);
+  const int64_t channels = image.channels;
+  const auto count = static_cast<double>(x.size(0) * image.height * image.width);
+  at::Tensor statistics = at::empty({2, channels}, x.options().memory_format(at::MemoryFormat::Contiguous));
   auto* mean = statistics.mutable_data_ptr<float>();
   const auto* data = x.const_data_ptr<float>();
+  const std::vector<double> sums = addUp(x, channels, [&](int64_t sample, double* row) {
+    passes.sums(data + sample * sizeOf(image), image, row);
+  });
+  for (int64_t c = 0; c < channels; ++c) mean[c] = static_cast<float>(sums[static_cast<size_t>(c)] / count);
+  const std::vector<double> squares = addUp(x, channels, [&](int64_t sample, double* row) {
+    passes.squares(data + sample * sizeOf(image), image, mean, row);
+  });
   const auto follow = [momentum](const at::Tensor& running, int64_t channel, double now) {
     if (!running.defined()) return;
     auto& value = running.mutable_data_ptr<float>()[channel];
     value = static_cast<float>((1 - momentum) * static_cast<double>(value) + momentum * now);
   };
-  forEachChannel(x, [&](int64_t channel) {
-    const cpu::Moments moments = passes.moments(data + channel * plane, images);
-    mean[channel] = static_cast<float>(moments.mean);
-    mean[channels + channel] = static_cast<float>(1 / std::sqrt(moments.squares / count + epsilon));
-    follow(runningMean, channel, moments.mean);
-    follow(runningVariance, channel, moments.squares / (count - 1));
-  });
+  for (int64_t c = 0; c < channels; ++c) {
+    const auto i = static_cast<size_t>(c);
+    mean[channels + c] = static_cast<float>(1 / std::sqrt(squares[i] / count + epsilon));
+    follow(runningMean, c, sums[i] / count);
+    follow(runningVariance, c, squares[i] / (count - 1));
+  }
   return statistics;
+}
+
+at::Tensor emptyImages(const at::Tensor& like, int64_t shrink) {
+  return at::empty({like.size(0), like.size(1), like.size(2) / shrink, like.size(3) / shrink},
+                   like.options().memory_format(at::MemoryFormat::ChannelsLast));
 }
 
 }  // namespace
 
 bool isNormFusable(const at::Tensor& input, bool pooled) {
-  return isPlainFloat(input) && input.dim() == 4 && input.numel() > input.size(1) &&
+  return isFloat(input) && input.dim() == 4 && input.numel() > input.size(1) &&
+         input.is_contiguous(at::MemoryFormat::ChannelsLast) &&
          (!pooled || (input.size(2) % 2 == 0 && input.size(3) % 2 == 0));
 }
 
@@ -108,32 +120,29 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
   checkImages(kOp, "input", input);
   if (pooled) checkPooled(kOp, input);
   const int64_t channels = input.size(1);
-  TORCH_CHECK_VALUE(input.numel() > channels, kOp, ": expected more than one value a channel, found ",
-                    input.sizes());
   checkPerChannel(kOp, "weight", weight, channels);
   checkPerChannel(kOp, "bias", bias, channels);
   checkPerChannel(kOp, "running_mean", runningMean, channels);
   checkPerChannel(kOp, "running_var", runningVariance, channels);
   const at::Tensor statistics =
       takeStatistics(input, orUndefined(runningMean), orUndefined(runningVariance), momentum, epsilon);
-  const cpu::PlanePasses& passes = cpu::planePasses();
-  const cpu::Images images = imagesOf(input);
-  const int64_t plane = images.height * images.width;
-  const int64_t shrink = pooled ? 2 : 1;
-  at::Tensor output =
-      at::empty({input.size(0), channels, images.height / shrink, images.width / shrink}, input.options());
-  at::Tensor chosen =
-      at::empty(pooled ? output.sizes() : at::IntArrayRef(0), output.options().dtype(at::kInt));
+  const cpu::PixelPasses& passes = cpu::pixelPasses();
+  const cpu::Image image = imageOf(input);
+  const std::vector<float> values = affinesOf(orUndefined(weight), orUndefined(bias), statistics);
+  const cpu::Affines affines = {values.data(), values.data() + channels};
+  at::Tensor output = emptyImages(input, pooled ? 2 : 1);
+  at::Tensor chosen = pooled ? at::empty_like(output, output.options().dtype(at::kInt))
+                             : at::empty({0}, at::TensorOptions().dtype(at::kInt));
   const auto* from = input.const_data_ptr<float>();
   auto* to = output.mutable_data_ptr<float>();
   auto* where = chosen.mutable_data_ptr<int32_t>();
-  forEachChannel(input, [&](int64_t channel) {
-    const cpu::Affine affine = affineOf(orUndefined(weight), orUndefined(bias), statistics, channel);
+  const int64_t size = sizeOf(image);
+  forEachSample(input, [&](int64_t sample) {
     if (pooled) {
-      const int64_t offset = channel * plane / 4;
-      passes.reluPool(from + channel * plane, images, affine, to + offset, where + offset);
+      passes.reluPool(from + sample * size, image, affines, to + sample * size / 4,
+                      where + sample * size / 4);
     } else {
-      passes.relu(from + channel * plane, images, affine, to + channel * plane);
+      passes.relu(from + sample * size, image, affines, to + sample * size);
     }
   });
   return {output, statistics, chosen};
@@ -144,7 +153,6 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
     const OptionalTensor& optionalBias, const at::Tensor& statistics, const at::Tensor& chosen) {
   constexpr const char* kOp = "batch_norm_relu_backward";
   checkImages(kOp, "input", input);
-  checkImages(kOp, "gradient", gradient);
   const int64_t channels = input.size(1);
   checkPerChannel(kOp, "weight", optionalWeight, channels);
   checkPerChannel(kOp, "bias", optionalBias, channels);
@@ -153,48 +161,60 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
   const int64_t shrink = pooled ? 2 : 1;
   const std::vector<int64_t> shape = {input.size(0), channels, input.size(2) / shrink,
                                       input.size(3) / shrink};
-  TORCH_CHECK_VALUE(
-      gradient.sizes() == at::IntArrayRef(shape) && (!pooled || chosen.sizes() == gradient.sizes()), kOp,
-      ": expected a gradient of shape ", shape, ", found ", gradient.sizes());
-  TORCH_CHECK_VALUE(isPlainFloat(statistics) && statistics.numel() == 2 * channels, kOp,
-                    ": expected the statistics of the forward, found ", statistics.sizes());
+  TORCH_CHECK_VALUE(isFloat(gradient) && gradient.sizes() == at::IntArrayRef(shape) &&
+                        gradient.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+                        (!pooled || chosen.sizes() == gradient.sizes()),
+                    kOp, ": expected a channels-last gradient of shape ", shape, ", found ", gradient.sizes(),
+                    " with strides ", gradient.strides());
+  TORCH_CHECK_VALUE(isFloat(statistics) && statistics.is_contiguous() && statistics.dim() == 2 &&
+                        statistics.size(0) == 2 && statistics.size(1) == channels,
+                    kOp, ": expected the statistics of the forward, found ", statistics.sizes());
   const at::Tensor weight = orUndefined(optionalWeight);
   const at::Tensor bias = orUndefined(optionalBias);
-  const cpu::PlanePasses& passes = cpu::planePasses();
-  const cpu::Images images = imagesOf(input);
-  const int64_t plane = images.height * images.width;
-  const auto count = static_cast<double>(images.samples * plane);
-  at::Tensor dInput = at::empty_like(input);
-  at::Tensor dWeight = at::empty(weight.defined() ? channels : 0, input.options());
-  at::Tensor dBias = at::empty(bias.defined() ? channels : 0, input.options());
+  const cpu::PixelPasses& passes = cpu::pixelPasses();
+  const cpu::Image image = imageOf(input);
+  const int64_t size = sizeOf(image);
+  const std::vector<float> values = affinesOf(weight, bias, statistics);
+  const cpu::Affines affines = {values.data(), values.data() + channels};
   const auto* from = input.const_data_ptr<float>();
   const auto* given = gradient.const_data_ptr<float>();
   const auto* mean = statistics.const_data_ptr<float>();
   const auto* where = chosen.const_data_ptr<int32_t>();
-  forEachChannel(input, [&](int64_t channel) {
-    const cpu::Affine affine = affineOf(weight, bias, statistics, channel);
-    const int64_t offset = pooled ? channel * plane / 4 : channel * plane;
-    const float* x = from + channel * plane;
-    const float* dy = given + offset;
-    const std::unique_ptr<float[]> room = std::make_unique_for_overwrite<float[]>(static_cast<size_t>(plane));
-    const cpu::GradientSums sums =
-        pooled ? passes.pooledGradientSums(x, images, mean[channel], dy, where + offset, room.get())
-               : passes.gradientSums(x, images, affine, mean[channel], dy, room.get());
-    const auto inverse = static_cast<double>(mean[channels + channel]);
-    if (weight.defined())
-      dWeight.mutable_data_ptr<float>()[channel] = static_cast<float>(sums.dyCentred * inverse);
-    if (bias.defined()) dBias.mutable_data_ptr<float>()[channel] = static_cast<float>(sums.dy);
-    const auto scale = static_cast<double>(affine.scale);
-    cpu::InputGradient parts;
-    parts.scale = affine.scale;
-    parts.mean = mean[channel];
-    parts.slope = static_cast<float>(-scale * inverse * inverse * sums.dyCentred / count);
-    parts.offset = static_cast<float>(-scale * sums.dy / count);
-    float* dx = dInput.mutable_data_ptr<float>() + channel * plane;
+  // Sums of dy, then of dy (x - mean).
+  const std::vector<double> sums = addUp(input, 2 * channels, [&](int64_t sample, double* row) {
+    const float* x = from + sample * size;
     if (pooled) {
-      passes.pooledGradient(x, images, parts, dy, where + offset, dx);
+      passes.pooledGradientSums(x, image, mean, given + sample * size / 4, where + sample * size / 4, row,
+                                row + channels);
     } else {
-      passes.gradient(x, images, affine, parts, dy, dx);
+      passes.gradientSums(x, image, affines, mean, given + sample * size, row, row + channels);
+    }
+  });
+  at::Tensor dWeight = at::empty({weight.defined() ? channels : 0}, statistics.options());
+  at::Tensor dBias = at::empty({bias.defined() ? channels : 0}, statistics.options());
+  const auto count = static_cast<double>(input.size(0) * image.height * image.width);
+  std::vector<float> slopes(static_cast<size_t>(channels));
+  std::vector<float> offsets(static_cast<size_t>(channels));
+  for (int64_t c = 0; c < channels; ++c) {
+    const auto i = static_cast<size_t>(c);
+    const auto inverse = static_cast<double>(mean[channels + c]);
+    const auto scale = static_cast<double>(affines.scale[c]);
+    const double centred = sums[i + static_cast<size_t>(channels)];
+    if (weight.defined()) dWeight.mutable_data_ptr<float>()[c] = static_cast<float>(centred * inverse);
+    if (bias.defined()) dBias.mutable_data_ptr<float>()[c] = static_cast<float>(sums[i]);
+    slopes[i] = static_cast<float>(-scale * inverse * inverse * centred / count);
+    offsets[i] = static_cast<float>(-scale * sums[i] / count);
+  }
+  const cpu::InputGradients parts = {affines.scale, slopes.data(), mean, offsets.data()};
+  at::Tensor dInput = emptyImages(input, 1);
+  auto* to = dInput.mutable_data_ptr<float>();
+  forEachSample(input, [&](int64_t sample) {
+    const float* x = from + sample * size;
+    if (pooled) {
+      passes.pooledGradient(x, image, parts, given + sample * size / 4, where + sample * size / 4,
+                            to + sample * size);
+    } else {
+      passes.gradient(x, image, affines, parts, given + sample * size, to + sample * size);
     }
   });
   return {dInput, dWeight, dBias};
@@ -203,25 +223,23 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
 at::Tensor reluPool(const at::Tensor& input) {
   checkImages("relu_pool", "input", input);
   checkPooled("relu_pool", input);
-  const int64_t height = input.size(2);
-  const int64_t width = input.size(3);
-  at::Tensor output = at::empty({input.size(0), input.size(1), height / 2, width / 2}, input.options());
+  const cpu::Image image = imageOf(input);
+  const int64_t size = sizeOf(image);
+  at::Tensor output = emptyImages(input, 2);
   const auto* from = input.const_data_ptr<float>();
   auto* to = output.mutable_data_ptr<float>();
-  const cpu::PlanePasses& passes = cpu::planePasses();
-  at::parallel_for(0, input.size(0) * input.size(1), 8, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      passes.pool(from + i * height * width, height, width, to + i * (height / 2) * (width / 2));
-  });
+  const cpu::PixelPasses& passes = cpu::pixelPasses();
+  forEachSample(input,
+                [&](int64_t sample) { passes.pool(from + sample * size, image, to + sample * size / 4); });
   return output;
 }
 
-const cpu::PlanePasses& cpu::planePasses() {
-  static const PlanePasses& passes = [&]() -> const PlanePasses& {
+const cpu::PixelPasses& cpu::pixelPasses() {
+  static const PixelPasses& passes = [&]() -> const PixelPasses& {
     const std::string capability = at::get_cpu_capability();
-    if (capability == "AVX512") return kPlanesAvx512;
-    if (capability == "AVX2") return kPlanesAvx2;
-    return kPlanesDefault;
+    if (capability == "AVX512") return kPixelsAvx512;
+    if (capability == "AVX2") return kPixelsAvx2;
+    return kPixelsDefault;
   }();
   return passes;
 }

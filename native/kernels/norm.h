@@ -12,7 +12,7 @@ namespace espalier::kernels {
 
 using OptionalTensor = std::optional<at::Tensor>;
 
-// Whether images can be given: with `pooled` their height and width are even.
+// Whether images can be given: more than one value a channel, with `pooled` an even height and width.
 ESPALIER_EXPORT bool isNormFusable(const at::Tensor& input, bool pooled);
 
 // The output; [2, C]: means and 1 / sqrt(variance + epsilon); where each window's maximum stands, int32 of

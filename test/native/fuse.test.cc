@@ -7,6 +7,8 @@
 
 #include "check.h"
 #include "core/graph/walk.h"
+#include "core/model.h"
+#include "core/zoo/zoo.h"
 
 using namespace espalier;
 using namespace espalier::test;
@@ -15,13 +17,14 @@ namespace {
 
 struct Rewriting {
   const char* name;
-  const char* body;                    // from %x, %w, %b, %m, %v to %out
+  const char* body;                    // from %x, %w, %b, %m, %v, %k to %out
   std::vector<std::string> operators;  // of the fused graph, in order
   bool isExact = false;
 };
 
 std::shared_ptr<torch::jit::Graph> parse(const std::string& body) {
-  const std::string text = R"IR(graph(%x : Tensor, %w : Tensor, %b : Tensor, %m : Tensor, %v : Tensor):
+  const std::string text =
+      R"IR(graph(%x : Tensor, %w : Tensor, %b : Tensor, %m : Tensor, %v : Tensor, %k : Tensor):
   %yes : bool = prim::Constant[value=1]()
   %no : bool = prim::Constant[value=0]()
   %momentum : float = prim::Constant[value=0.1]()
@@ -35,7 +38,8 @@ std::shared_ptr<torch::jit::Graph> parse(const std::string& body) {
   %twos : int[] = prim::Constant[value=[2, 2]]()
   %threes : int[] = prim::Constant[value=[3, 3]]()
   %none : int[] = prim::Constant[value=annotate(List[int], [])]()
-)IR" + body + "  return (%out)\n";
+)IR" + body +
+      "  return (%out)\n";
   auto graph = std::make_shared<torch::jit::Graph>();
   torch::jit::parseIR(text, graph.get());
   return graph;
@@ -52,7 +56,12 @@ std::vector<std::string> operatorsOf(torch::jit::Graph& graph) {
 at::Tensor run(const std::shared_ptr<torch::jit::Graph>& graph) {
   torch::manual_seed(1);
   const at::Tensor x = torch::randn({2, 3, 8, 8});
-  torch::jit::Stack stack{x, torch::randn({3}), torch::randn({3}), torch::zeros({3}), torch::ones({3})};
+  torch::jit::Stack stack{x,
+                          torch::randn({3}),
+                          torch::randn({3}),
+                          torch::zeros({3}),
+                          torch::ones({3}),
+                          torch::randn({3, 3, 3, 3})};
   const torch::jit::Code code(graph, "test");
   torch::jit::InterpreterState(code).run(stack);
   return stack.back().toTensor();
@@ -110,6 +119,11 @@ const std::vector<Rewriting>& rewritings() {
        "  %out : Tensor = aten::add(%p, %s, %1)\n",
        {"aten::relu_", "aten::max_pool2d", "aten::max_pool2d", "aten::add"},
        true},
+      {"a convolution before it",
+       "  %c : Tensor = aten::conv2d(%x, %k, %b, %ones, %ones, %ones, %1)\n"
+       "  %r : Tensor = aten::relu_(%c)\n"
+       "  %out : Tensor = aten::max_pool2d(%r, %twos, %none, %zeros, %ones, %no)\n",
+       {"espalier_graph::channels_last", "aten::conv2d", "espalier_graph::relu_pool"}},
       {"an input that is changed between norm and relu",
        "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
        "  %c : Tensor = aten::add_(%x, %3, %1)\n"
@@ -146,7 +160,7 @@ std::vector<at::Tensor> computed(const std::shared_ptr<torch::jit::Graph>& graph
   const at::Tensor bias = torch::randn({3}).to(type).requires_grad_();
   const at::Tensor mean = torch::zeros({3}, type);
   const at::Tensor variance = torch::ones({3}, type);
-  torch::jit::Stack stack{x, weight, bias, mean, variance};
+  torch::jit::Stack stack{x, weight, bias, mean, variance, at::Tensor()};
   const torch::jit::Code code(graph, "test");
   torch::jit::InterpreterState(code).run(stack);
   const at::Tensor y = stack.back().toTensor();
@@ -167,7 +181,7 @@ TEST("fuse: values, running statistics and first and second gradients are those 
   for (const size_t which : {size_t{0}, size_t{1}}) {
     const auto graph = parse(rewritings()[which].body);
     const auto fused = ir::fused(*graph);
-    const auto found = computed(fused, at::kFloat, at::MemoryFormat::Contiguous);
+    const auto found = computed(fused, at::kFloat, at::MemoryFormat::ChannelsLast);
     const auto expected = computed(graph, at::kDouble, at::MemoryFormat::Contiguous);
     for (size_t i = 0; i < found.size(); ++i) {
       const double largest = expected[i].abs().max().item<double>();
@@ -175,11 +189,42 @@ TEST("fuse: values, running statistics and first and second gradients are those 
       if (gap > 2e-5 * largest) throw Failure(text("tensor ", i, " is off by ", gap, " of ", largest));
     }
     // What the kernels are not for has the bits of the plain graph.
-    for (const auto& [type, layout] : {std::pair{at::kDouble, at::MemoryFormat::Contiguous},
-                                       std::pair{at::kFloat, at::MemoryFormat::ChannelsLast}}) {
-      const auto other = computed(fused, type, layout);
-      const auto same = computed(graph, type, layout);
+    for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
+      const auto other = computed(fused, type, at::MemoryFormat::Contiguous);
+      const auto same = computed(graph, type, at::MemoryFormat::Contiguous);
       for (size_t i = 0; i < other.size(); ++i) EXPECT(at::equal(other[i], same[i]));
+    }
+  }
+}
+
+TEST("fuse: a network trains as its plain graph does, whatever its images' layout and number of channels") {
+  for (const int64_t channels : {1, 3}) {
+    CreateOptions options;
+    options.inChannels = channels;
+    options.widths = std::vector<int64_t>{8, 20, 16};
+    options.seed = 3;
+    const auto model = createModel(options);
+    const auto twin = model->clone();
+    torch::manual_seed(4);
+    const at::Tensor images = torch::rand({6, channels, 32, 32});
+    const auto gradients = [&](Model& each, bool fused, const at::Tensor& given) {
+      const at::Tensor logits =
+          fused ? each.trainingLogits(given, Mode::kTrain) : each.logits(given, Mode::kTrain);
+      logits.log_softmax(1).select(1, 0).sum().backward();
+      std::vector<at::Tensor> all;
+      for (const ParameterInfo& info : each.parameters()) all.push_back(info.tensor.grad());
+      all.push_back(logits.detach());
+      for (const ParameterInfo& info : each.buffers()) all.push_back(info.tensor.to(at::kFloat).clone());
+      return all;
+    };
+    const auto expected = gradients(*twin, false, images);
+    const auto found = gradients(*model, true, images);
+    const auto other = gradients(*twin->clone(), true, images.contiguous(at::MemoryFormat::ChannelsLast));
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const double largest = expected[i].abs().max().item<double>();
+      EXPECT((found[i] - expected[i]).abs().max().item<double>() <= 1e-4 * largest + 1e-7);
+      EXPECT(found[i].is_contiguous() == expected[i].is_contiguous());
+      EXPECT(other[i].defined());
     }
   }
 }

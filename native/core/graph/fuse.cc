@@ -66,6 +66,17 @@ bool isOwn(const Value* value) {
          is(value->node(), {"aten::batch_norm", "aten::conv2d", "aten::_convolution", "aten::convolution"});
 }
 
+// Images come to a convolution in the layout that it and the fused operator behind it are fast in.
+void layOut(Graph& graph, Value* input) {
+  Node* convolution = input->node();
+  if (!is(convolution, {"aten::conv2d", "aten::_convolution", "aten::convolution"})) return;
+  const torch::jit::WithInsertPoint point(convolution);
+  Node* node = graph.insertNode(
+      graph.create(c10::Symbol::fromQualString("espalier_graph::channels_last"), {convolution->input(0)}));
+  node->output()->setType(c10::TensorType::get());
+  convolution->replaceInput(0, node->output());
+}
+
 bool fuseOne(Graph& graph) {
   for (Node* node : allNodes(graph)) {
     // batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled)
@@ -77,6 +88,7 @@ bool fuseOne(Graph& graph) {
     Node* pool = onlyReader(relu);
     const bool pooled = pool != nullptr && isPoolOfTwo(pool);
     if (isNorm) {
+      layOut(graph, node->input(0));
       std::vector<Value*> inputs;
       for (const size_t i : {0, 1, 2, 3, 4, 6, 7}) inputs.push_back(node->input(i));
       {
@@ -87,6 +99,7 @@ bool fuseOne(Graph& graph) {
       return true;
     }
     if (!pooled || (is(relu, {"aten::relu_"}) && !isOwn(relu->input(0)))) continue;
+    layOut(graph, relu->input(0));
     replace(graph, relu, pool, "espalier_graph::relu_pool", {relu->input(0)});
     return true;
   }

@@ -52,8 +52,9 @@ struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
 
  private:
   static variable_list once(const variable_list& saved, const at::Tensor& gradient) {
-    auto [input, weight, bias] = kernels::batchNormReluBackward(
-        gradient.contiguous(), saved[0], ifDefined(saved[1]), ifDefined(saved[2]), saved[3], saved[4]);
+    auto [input, weight, bias] =
+        kernels::batchNormReluBackward(gradient.contiguous(at::MemoryFormat::ChannelsLast), saved[0],
+                                       ifDefined(saved[1]), ifDefined(saved[2]), saved[3], saved[4]);
     return {input, saved[1].defined() ? weight : at::Tensor(), saved[2].defined() ? bias : at::Tensor()};
   }
 
@@ -94,6 +95,17 @@ at::Tensor batchNormRelu(const at::Tensor& input, const OptionalTensor& weight, 
                  : plain(input, weight, bias, runningMean, runningVariance, momentum, epsilon, pooled);
 }
 
+// Convolutions and the kernels are fastest with the channels side by side; what follows keeps that layout.
+at::Tensor channelsLast(const at::Tensor& input) {
+  if (!input.is_cpu() || input.scalar_type() != at::kFloat || input.dim() != 4) return input;
+  // One channel is in either layout already; its strides have to say so.
+  if (input.size(1) == 1 && input.is_contiguous()) {
+    const int64_t width = input.size(3);
+    return input.as_strided(input.sizes(), {input.size(2) * width, 1, width, 1});
+  }
+  return input.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
 at::Tensor reluPool(const at::Tensor& input) {
   const bool isTrained = at::GradMode::is_enabled() && input.requires_grad();
   return !isTrained && kernels::isNormFusable(input, /*pooled=*/true)
@@ -108,11 +120,13 @@ TORCH_LIBRARY(espalier_graph, m) {
       "batch_norm_relu(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, "
       "Tensor(b!)? running_var, float momentum, float epsilon, bool pooled) -> Tensor");
   m.def("relu_pool(Tensor input) -> Tensor");
+  m.def("channels_last(Tensor(a) input) -> Tensor(a)");
 }
 
 TORCH_LIBRARY_IMPL(espalier_graph, CompositeImplicitAutograd, m) {
   m.impl("batch_norm_relu", TORCH_FN(batchNormRelu));
   m.impl("relu_pool", TORCH_FN(reluPool));
+  m.impl("channels_last", TORCH_FN(channelsLast));
 }
 
 }  // namespace espalier::ir

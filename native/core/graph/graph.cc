@@ -58,7 +58,7 @@ struct Graph::Impl {
         graph(ir::prepared(module, forward, mode)),
         analysis(ir::findLayers(module, *graph)),
         hooks(module, mode),
-        program(mode == Mode::kEval ? ir::fused(*graph) : graph, "forward") {
+        program(graph, "forward") {
     if (mode == Mode::kTrain) training.emplace(ir::fused(*graph), "forward to train");
     for (const torch::jit::Node* node : ir::allNodes(*graph)) {
       usesRandomness = usesRandomness || ir::drawsRandomNumbers(*node);
@@ -148,8 +148,12 @@ Graph::Split Graph::split(const std::optional<std::string>& path) const {
     fail(ErrorCode::kInvalidArgType, "expected the path of a layer for split, received '", *path, "'");
   }
   ir::SplitGraphs graphs = ir::splitGraph(*impl_->graph, impl_->analysis, layer);
-  const auto encoder = std::make_shared<const ir::Program>(ir::fused(*graphs.encoder), "encoder");
-  const auto head = std::make_shared<const ir::Program>(ir::fused(*graphs.head), "head");
+  // In evaluation a split has the bits of the whole.
+  const auto fused = [this](const std::shared_ptr<torch::jit::Graph>& graph) {
+    return impl_->mode == Mode::kTrain ? ir::fused(*graph) : graph;
+  };
+  const auto encoder = std::make_shared<const ir::Program>(fused(graphs.encoder), "encoder");
+  const auto head = std::make_shared<const ir::Program>(fused(graphs.head), "head");
   Split split;
   split.layers = std::move(graphs.layers);
   split.at = std::move(graphs.at);

@@ -4,8 +4,8 @@ import torch
 from common import Case, main, ops
 from torch.nn import functional
 
-# Whole planes of 16 lanes, less than one, more than a block of 4,096; more windows in a row than are worked on at once.
-SHAPES = ((4, 3, 8, 8), (2, 5, 6, 10), (3, 2, 2, 2), (2, 2, 66, 130), (1, 1, 2, 300), (2, 3, 7, 9), (2, 1, 1, 5))
+# Sixteen channels at a time and what is left, one channel, one pixel, more pixels than a block of sums has.
+SHAPES = ((4, 3, 8, 8), (2, 16, 6, 10), (3, 35, 2, 2), (2, 2, 66, 130), (1, 1, 2, 300), (2, 17, 7, 9), (2, 1, 1, 5), (5, 32, 1, 1))
 NAMES = ("output", "input", "weight", "bias", "running mean", "running variance")
 
 
@@ -24,16 +24,20 @@ class Fused(torch.autograd.Function):
     @staticmethod
     def backward(context, gradient):
         x, weight, bias, statistics, chosen = context.saved_tensors
-        parts = ops.batch_norm_relu_backward(gradient, x, weight, bias, statistics, chosen)
+        parts = ops.batch_norm_relu_backward(channels_last(gradient), x, weight, bias, statistics, chosen)
         return (parts[0], None if weight is None else parts[1], None if bias is None else parts[2], *[None] * 5)
 
 
-def drawn(shape, affine=True, dtype=torch.float32, layout=torch.contiguous_format):
+def channels_last(x):
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def drawn(shape, affine=True):
     torch.manual_seed(sum(shape))
-    x = (torch.randn(shape) * 3 + 1).to(dtype).to(memory_format=layout).requires_grad_()
-    weight = torch.randn(shape[1]).to(dtype).requires_grad_() if affine else None
-    bias = torch.randn(shape[1]).to(dtype).requires_grad_() if affine else None
-    return x, weight, bias, torch.randn(shape[1]).to(dtype), torch.rand(shape[1]).to(dtype)
+    x = channels_last(torch.randn(shape) * 3 + 1).requires_grad_()
+    weight = torch.randn(shape[1]).requires_grad_() if affine else None
+    bias = torch.randn(shape[1]).requires_grad_() if affine else None
+    return x, weight, bias, torch.randn(shape[1]), torch.rand(shape[1])
 
 
 def results(operator, inputs, pooled, momentum=0.3):
@@ -80,19 +84,19 @@ class BatchNormRelu(Case):
                 ops.batch_norm_relu_forward_(x, *rest, 0.1, 1e-5, pooled)
 
         x, weight, bias, mean, variance = (each.detach() for each in drawn((4, 3, 8, 8)))
-        refuses("contiguous float32 images", x.double(), weight, bias, mean, variance)
-        refuses("contiguous float32 images", x.to(memory_format=torch.channels_last), weight, bias, mean, variance)
-        refuses("contiguous float32 images", x[0], weight, bias, mean, variance)
+        refuses("channels-last float32 images", x.double(), weight, bias, mean, variance)
+        refuses("channels-last float32 images", x.contiguous(), weight, bias, mean, variance)
+        refuses("channels-last float32 images", x[0], weight, bias, mean, variance)
         refuses("3 float32 values on the CPU for weight", x, weight[:2], bias, mean, variance)
         refuses("3 float32 values on the CPU for running_mean", x, weight, bias, mean.double(), variance)
-        refuses("even height and width", x[:, :, :7].contiguous(), weight, bias, mean, variance, pooled=True)
-        refuses("more than one value a channel", x[:1, :, :1, :1].contiguous(), weight, bias, mean, variance)
+        refuses("even height and width", channels_last(x[:, :, :7]), weight, bias, mean, variance, pooled=True)
+        refuses("channels-last float32 images", channels_last(x[:1, :, :1, :1]), weight, bias, mean, variance)
         _, statistics, chosen = ops.batch_norm_relu_forward_(x, weight, bias, mean, variance, 0.1, 1e-5, True)
-        for gradient in (torch.zeros(4, 3, 8, 8), torch.zeros(4, 3, 2, 8)):
-            with self.assertRaisesRegex(ValueError, "a gradient of shape"):
+        for gradient in (channels_last(torch.zeros(4, 3, 8, 8)), channels_last(torch.zeros(4, 3, 2, 8)), torch.zeros(4, 3, 4, 4)):
+            with self.assertRaisesRegex(ValueError, "a channels-last gradient of shape"):
                 ops.batch_norm_relu_backward(gradient, x, weight, bias, statistics, chosen)
         with self.assertRaisesRegex(ValueError, "even height and width"):
-            ops.relu_pool(x[:, :, :7].contiguous())
+            ops.relu_pool(channels_last(x[:, :, :7]))
 
     def test_not_a_number_is_passed_on(self):
         for pooled in (False, True):
@@ -109,7 +113,7 @@ class BatchNormRelu(Case):
             seen = []
             for threads in (1, 2, 3):
                 torch.set_num_threads(threads)
-                seen.append(results(Fused.apply, drawn((8, 7, 16, 16)), pooled))
+                seen.append(results(Fused.apply, drawn((8, 19, 16, 16)), pooled))
             torch.set_num_threads(before)
             for other in seen[1:]:
                 for name in NAMES:
@@ -121,7 +125,7 @@ class ReluPool(Case):
         for shape in (*SHAPES, (3, 4, 16, 16)):
             if not is_even(shape):
                 continue
-            x = torch.randn(shape)
+            x = channels_last(torch.randn(shape))
             x[0, 0, 0, 0] = float("nan")
             x[0, 0, 1, 1] = float("inf")
             x[-1, -1] = -x[-1, -1].abs()

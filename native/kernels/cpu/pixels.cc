@@ -1,0 +1,268 @@
+#include "kernels/cpu/pixels.h"
+
+// Compiled for the baseline, AVX2 and AVX-512: sixteen channels at a time, which the compiler makes wide, and
+// what is left of them one by one. Sums go over blocks of pixels, and over blocks in float64. Nothing of the
+// standard library here: the linker keeps one copy of an inline function, and it may be the widest.
+namespace espalier::kernels::cpu {
+
+namespace {
+
+constexpr int kLanes = 16;
+constexpr int64_t kBlock = 64;
+
+#define ESPALIER_INLINE inline __attribute__((always_inline))
+
+ESPALIER_INLINE float relued(float z) { return z <= 0 ? 0 : z; }
+
+// body.template operator()<width>(first): `width` channels from `first` on.
+template <class Body>
+ESPALIER_INLINE void forGroups(int64_t channels, const Body& body) {
+  int64_t first = 0;
+  for (; first + kLanes <= channels; first += kLanes) body.template operator()<kLanes>(first);
+  for (; first < channels; ++first) body.template operator()<1>(first);
+}
+
+template <int kWidth>
+struct Values {
+  float lane[kWidth];
+  ESPALIER_INLINE explicit Values(const float* from) {
+    for (int i = 0; i < kWidth; ++i) lane[i] = from[i];
+  }
+};
+
+// Adds term(pixel, lane) over all pixels to `sums`, two sums at once.
+template <int kWidth, class Term>
+ESPALIER_INLINE void addUp(int64_t pixels, double* sums, double* others, const Term& term) {
+  double total[kWidth] = {};
+  double totalOther[kWidth] = {};
+  for (int64_t begin = 0; begin < pixels; begin += kBlock) {
+    const int64_t end = begin + kBlock < pixels ? begin + kBlock : pixels;
+    float lanes[kWidth] = {};
+    float other[kWidth] = {};
+    for (int64_t pixel = begin; pixel < end; ++pixel) {
+      for (int i = 0; i < kWidth; ++i) term(pixel, i, lanes[i], other[i]);
+    }
+    for (int i = 0; i < kWidth; ++i) total[i] += static_cast<double>(lanes[i]);
+    for (int i = 0; i < kWidth; ++i) totalOther[i] += static_cast<double>(other[i]);
+  }
+  for (int i = 0; i < kWidth; ++i) sums[i] += total[i];
+  if (others == nullptr) return;
+  for (int i = 0; i < kWidth; ++i) others[i] += totalOther[i];
+}
+
+void sums(const float* x, const Image& image, double* sums) {
+  const int64_t stride = image.channels;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const float* from = x + first;
+    addUp<kWidth>(image.height * image.width, sums + first, nullptr,
+                  [from, stride](int64_t pixel, int i, float& sum, float&)
+                      __attribute__((always_inline)) { sum += from[pixel * stride + i]; });
+  });
+}
+
+void squares(const float* x, const Image& image, const float* mean, double* squares) {
+  const int64_t stride = image.channels;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const float* from = x + first;
+    const Values<kWidth> means(mean + first);
+    addUp<kWidth>(image.height * image.width, squares + first, nullptr,
+                  [&](int64_t pixel, int i, float& sum, float&) __attribute__((always_inline)) {
+                    const float gap = from[pixel * stride + i] - means.lane[i];
+                    sum += gap * gap;
+                  });
+  });
+}
+
+void relu(const float* x, const Image& image, Affines affines, float* y) {
+  const int64_t stride = image.channels;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> scale(affines.scale + first);
+    const Values<kWidth> shift(affines.shift + first);
+    for (int64_t pixel = 0; pixel < image.height * image.width; ++pixel) {
+      const float* __restrict from = x + pixel * stride + first;
+      float* __restrict to = y + pixel * stride + first;
+      for (int i = 0; i < kWidth; ++i) to[i] = relued(scale.lane[i] * from[i] + shift.lane[i]);
+    }
+  });
+}
+
+// window(output position, input position of its upper left value) for all windows of 2 x 2.
+template <class Window>
+ESPALIER_INLINE void forWindows(const Image& image, const Window& window) {
+  const int64_t columns = image.width / 2;
+  for (int64_t row = 0; row < image.height / 2; ++row) {
+    for (int64_t column = 0; column < columns; ++column) {
+      window((row * columns + column) * image.channels,
+             (2 * row * image.width + 2 * column) * image.channels);
+    }
+  }
+}
+
+void reluPool(const float* x, const Image& image, Affines affines, float* y, int32_t* chosen) {
+  const int64_t line = image.width * image.channels;
+  forGroups(image.channels, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> scale(affines.scale + first);
+    const Values<kWidth> shift(affines.shift + first);
+    forWindows(image, [&](int64_t out, int64_t in) __attribute__((always_inline)) {
+      const float* __restrict from = x + in + first;
+      float* __restrict to = y + out + first;
+      int32_t* __restrict where = chosen + out + first;
+      for (int i = 0; i < kWidth; ++i) {
+        const float* at = from + i;
+        const float a = scale.lane[i] * at[0] + shift.lane[i];
+        const float b = scale.lane[i] * at[image.channels] + shift.lane[i];
+        const float c = scale.lane[i] * at[line] + shift.lane[i];
+        const float d = scale.lane[i] * at[line + image.channels] + shift.lane[i];
+        float most = a;
+        int32_t k = 0;
+        const bool second = (b > most) | (b != b);
+        most = second ? b : most;
+        k = second ? 1 : k;
+        const bool third = (c > most) | (c != c);
+        most = third ? c : most;
+        k = third ? 2 : k;
+        const bool fourth = (d > most) | (d != d);
+        most = fourth ? d : most;
+        k = fourth ? 3 : k;
+        to[i] = relued(most);
+        where[i] = most <= 0 ? kCut : k;
+      }
+    });
+  });
+}
+
+void pool(const float* x, const Image& image, float* y) {
+  const int64_t line = image.width * image.channels;
+  forGroups(image.channels, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    forWindows(image, [&](int64_t out, int64_t in) __attribute__((always_inline)) {
+      const float* __restrict from = x + in + first;
+      float* __restrict to = y + out + first;
+      for (int i = 0; i < kWidth; ++i) {
+        const float* at = from + i;
+        float most = at[0];
+        const float b = at[image.channels];
+        most = (b > most) | (b != b) ? b : most;
+        const float c = at[line];
+        most = (c > most) | (c != c) ? c : most;
+        const float d = at[line + image.channels];
+        most = (d > most) | (d != d) ? d : most;
+        to[i] = relued(most);
+      }
+    });
+  });
+}
+
+void gradientSums(const float* x, const Image& image, Affines affines, const float* mean, const float* dy,
+                  double* sums, double* centred) {
+  const int64_t stride = image.channels;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> scale(affines.scale + first);
+    const Values<kWidth> shift(affines.shift + first);
+    const Values<kWidth> means(mean + first);
+    const float* from = x + first;
+    const float* given = dy + first;
+    addUp<kWidth>(image.height * image.width, sums + first, centred + first,
+                  [&](int64_t pixel, int i, float& sum, float& other) __attribute__((always_inline)) {
+                    const float value = from[pixel * stride + i];
+                    const float arriving = given[pixel * stride + i];
+                    const float dz = scale.lane[i] * value + shift.lane[i] <= 0 ? 0 : arriving;
+                    sum += dz;
+                    other += dz * (value - means.lane[i]);
+                  });
+  });
+}
+
+void gradient(const float* x, const Image& image, Affines affines, InputGradients parts, const float* dy,
+              float* dx) {
+  const int64_t stride = image.channels;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> scale(affines.scale + first);
+    const Values<kWidth> shift(affines.shift + first);
+    const Values<kWidth> slope(parts.slope + first);
+    const Values<kWidth> mean(parts.mean + first);
+    const Values<kWidth> offset(parts.offset + first);
+    for (int64_t pixel = 0; pixel < image.height * image.width; ++pixel) {
+      const float* __restrict from = x + pixel * stride + first;
+      const float* __restrict given = dy + pixel * stride + first;
+      float* __restrict to = dx + pixel * stride + first;
+      for (int i = 0; i < kWidth; ++i) {
+        const float arriving = given[i];
+        const float dz = scale.lane[i] * from[i] + shift.lane[i] <= 0 ? 0 : arriving;
+        to[i] = scale.lane[i] * dz + (slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i]);
+      }
+    }
+  });
+}
+
+// Only where a window's maximum stands does a gradient arrive: the sums go over windows.
+void pooledGradientSums(const float* x, const Image& image, const float* mean, const float* dy,
+                        const int32_t* chosen, double* sums, double* centred) {
+  const int64_t stride = image.channels;
+  const int64_t line = image.width * stride;
+  const int64_t columns = image.width / 2;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> means(mean + first);
+    for (int64_t row = 0; row < image.height / 2; ++row) {
+      const float* from = x + 2 * row * line + first;
+      const float* given = dy + row * columns * stride + first;
+      const int32_t* where = chosen + row * columns * stride + first;
+      addUp<kWidth>(columns, sums + first, centred + first,
+                    [&](int64_t column, int i, float& sum, float& other) __attribute__((always_inline)) {
+                      const float* at = from + 2 * column * stride + i;
+                      const int32_t k = where[column * stride + i];
+                      const float a = at[0];
+                      const float b = at[stride];
+                      const float c = at[line];
+                      const float d = at[line + stride];
+                      const float left = k == 2 ? c : a;
+                      const float right = k == 3 ? d : b;
+                      const float value = (k & 1) != 0 ? right : left;
+                      const float arriving = given[column * stride + i];
+                      const float dz = k == kCut ? 0 : arriving;
+                      sum += dz;
+                      other += dz * (value - means.lane[i]);
+                    });
+    }
+  });
+}
+
+void pooledGradient(const float* x, const Image& image, InputGradients parts, const float* dy,
+                    const int32_t* chosen, float* dx) {
+  const int64_t stride = image.channels;
+  const int64_t line = image.width * stride;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> scale(parts.scale + first);
+    const Values<kWidth> slope(parts.slope + first);
+    const Values<kWidth> mean(parts.mean + first);
+    const Values<kWidth> offset(parts.offset + first);
+    forWindows(image, [&](int64_t out, int64_t in) __attribute__((always_inline)) {
+      const float* __restrict given = dy + out + first;
+      const int32_t* __restrict where = chosen + out + first;
+      const int64_t places[] = {0, stride, line, line + stride};
+      for (int32_t place = 0; place < 4; ++place) {
+        const float* __restrict from = x + in + first + places[place];
+        float* __restrict to = dx + in + first + places[place];
+        for (int i = 0; i < kWidth; ++i) {
+          const float share = scale.lane[i] * given[i];
+          const float own = where[i] == place ? share : 0;
+          to[i] = own + (slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i]);
+        }
+      }
+    });
+  });
+}
+
+constexpr PixelPasses kPasses = {
+    sums, squares, relu, reluPool, gradientSums, gradient, pooledGradientSums, pooledGradient, pool};
+
+}  // namespace
+
+#if defined(CPU_CAPABILITY_AVX512)
+constinit const PixelPasses kPixelsAvx512 = kPasses;
+#elif defined(CPU_CAPABILITY_AVX2)
+constinit const PixelPasses kPixelsAvx2 = kPasses;
+#else
+constinit const PixelPasses kPixelsDefault = kPasses;
+#endif
+
+}  // namespace espalier::kernels::cpu
