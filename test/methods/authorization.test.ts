@@ -11,7 +11,7 @@ import {
   prune,
   train,
 } from '../../lib/index.js';
-import { renderTable } from '../../lib/report/index.js';
+import { renderHtml, renderTable } from '../../lib/report/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
 import { brightness, smallNet } from './support.js';
@@ -53,7 +53,7 @@ async function negative(): Promise<Domain> {
 async function protectedPair() {
   const [source, target] = [await brightness(), await negative()];
   const { model } = await train.supervised(await smallNet(), { domain: source, epochs: 8, batchSize: 16 });
-  const { model: locked } = await authorize.nonTransferablePruning(model, {
+  const { model: locked, report: protecting } = await authorize.nonTransferablePruning(model, {
     source,
     target,
     sparsity: 0.5,
@@ -65,7 +65,7 @@ async function protectedPair() {
     sourceFloor: 0.5,
     seed: 3,
   });
-  return { source, target, model, locked };
+  return { source, target, model, locked, protecting };
 }
 
 test(
@@ -244,8 +244,43 @@ test(
       words,
       /(fails on negative|delays, and does not prevent: on negative|No attack that was tried)/,
     );
-    assert.match(words, /costs its owner .* of accuracy on brightness/);
+    assert.match(words, /costs its owner -?[\d.]+ points\s+of\s+accuracy\s+on\s+brightness/);
     assert.match(words, /Magnitude pruning/);
+
+    // Where scratch has learnt nothing there is no verdict, whatever was reached.
+    const verdict = { ...report.figures.verdict, cheapest: null, outcome: 'holds' as const, comparable: 0 };
+    const silent = renderTable({ ...report, figures: { ...report.figures, verdict } });
+    assert.match(silent, /Nothing can be said/);
+    assert.match(silent, /^Verdict +none/m);
+    assert.doesNotMatch(silent, /holds|none wins/);
+
+    // One row of pictures, an attack each, all on one scale.
+    const page = await renderHtml(report);
+    const pair = page.split('class="pair"').find((part) => part.includes('Fine-tuning, mask held</h3>'));
+    assert.ok(pair?.includes('Fine-tuning, mask released</h3>'));
+  },
+  kSlow,
+);
+
+test(
+  'the report of the protecting run draws every term, the residuals and the frontier',
+  async () => {
+    const { protecting: report } = await protectedPair();
+    const trial = { sourceAccuracy: 0.9, holdsFloor: true, attackedAccuracy: 0.4, chosen: false };
+    const frontier = [
+      { ...trial, strength: 1 },
+      { ...trial, strength: 2, chosen: true },
+    ];
+    const iterations = report.figures.iterations.map((row) => ({
+      ...row,
+      fisherRatio: 0.1,
+      discrepancy: 0.2,
+    }));
+    const figures = { ...report.figures, frontier, iterations };
+    const page = await renderHtml({ ...report, figures });
+    for (const title of ['Losses', 'Fisher ratio of the target', 'Discrepancy', 'Gate', 'ADMM', 'Frontier'])
+      assert.match(page, new RegExp(`<h3>${title}`));
+    assert.match(page, /× 2</);
   },
   kSlow,
 );
