@@ -247,17 +247,29 @@ test(
     assert.match(words, /costs its owner -?[\d.]+ points\s+of\s+accuracy\s+on\s+brightness/);
     assert.match(words, /Magnitude pruning/);
 
-    // Where scratch has learnt nothing there is no verdict, whatever was reached.
-    const verdict = { ...report.figures.verdict, cheapest: null, outcome: 'holds' as const, comparable: 0 };
-    const silent = renderTable({ ...report, figures: { ...report.figures, verdict } });
-    assert.match(silent, /Nothing can be said/);
-    assert.match(silent, /^Verdict +none/m);
-    assert.doesNotMatch(silent, /holds|none wins/);
-
     // One row of pictures, an attack each, all on one scale.
     const page = await renderHtml(report);
     const pair = page.split('class="pair"').find((part) => part.includes('Fine-tuning, mask held</h3>'));
     assert.ok(pair?.includes('Fine-tuning, mask released</h3>'));
+  },
+  kSlow,
+);
+
+test(
+  'where scratch has learnt nothing there is no verdict, whatever was reached',
+  async () => {
+    const { source, target, model, locked } = await protectedPair();
+    const options = { source, target, ...few, steps: 1, stepFactors: [1], learningRate: 1e-6 };
+    const { report } = await evaluate.authorization(model, locked, options);
+    const { outcome, cheapest, comparable } = report.figures.verdict;
+    assert.deepEqual(
+      { outcome, cheapest, comparable },
+      { outcome: 'unknown', cheapest: null, comparable: 0 },
+    );
+    const words = renderTable(report);
+    assert.match(words, /Nothing can be said/);
+    assert.match(words, /^Verdict +unknown/m);
+    assert.doesNotMatch(words, /holds|none wins/);
   },
   kSlow,
 );

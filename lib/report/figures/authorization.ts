@@ -21,7 +21,7 @@ const curve = z.object({
 });
 const authorizationFigures = z.object({
   verdict: z.object({
-    outcome: z.enum(['holds', 'delays', 'fails']),
+    outcome: z.enum(['unknown', 'holds', 'delays', 'fails']),
     cheapest: z
       .object({
         attack: z.string(),
@@ -151,7 +151,7 @@ function highlights({ verdict, attacks, original, matrix, steps, sparsity }: Fig
   };
   return [
     ...(verdict.comparable === 0
-      ? [{ label: 'Verdict', value: 'none', note: 'scratch learns too little to compare' }]
+      ? [{ label: 'Verdict', value: verdict.outcome, note: 'scratch learns too little to compare' }]
       : [
           { label: 'Verdict', value: verdict.outcome },
           {
