@@ -50,7 +50,7 @@ async function negative(): Promise<Domain> {
   return await Domain.open({ name: 'negative', fit, select, report });
 }
 
-async function protectedPair() {
+async function protectedPair(changes: object = {}) {
   const [source, target] = [await brightness(), await negative()];
   const { model } = await train.supervised(await smallNet(), { domain: source, epochs: 8, batchSize: 16 });
   const { model: locked, report: protecting } = await authorize.nonTransferablePruning(model, {
@@ -64,6 +64,7 @@ async function protectedPair() {
     refreshBatches: 4,
     sourceFloor: 0.5,
     seed: 3,
+    ...changes,
   });
   return { source, target, model, locked, protecting };
 }
@@ -270,6 +271,20 @@ test(
     assert.match(words, /Nothing can be said/);
     assert.match(words, /^Verdict +unknown/m);
     assert.doesNotMatch(words, /holds|none wins/);
+  },
+  kSlow,
+);
+
+test(
+  'a warning of a control says whose it is',
+  async () => {
+    // Cuts less than it is asked for, with its protecting terms and without.
+    const soft = { zUpdate: 'l1', l1: 1e-5, rho: 0.01 };
+    const { source, target, model, locked, protecting } = await protectedPair(soft);
+    assert.match(protecting.warnings.join(), /^a sparsity of/);
+    const options = { source, target, ...few, counts: [16], steps: 2, stepFactors: [1] };
+    const { warnings } = (await evaluate.authorization(model, locked, options)).report;
+    assert.match(warnings.join(), /^in its run of authorize\.nonTransferablePruning: a sparsity of/);
   },
   kSlow,
 );
