@@ -36,6 +36,13 @@ test('methods lists every method with its sentence', async () => {
   assert.ok('sparsity' in (methods.find(({ name }) => name === 'prune.magnitude')?.options ?? {}));
 });
 
+test('a method may be called as in TypeScript', async () => {
+  const hyphens = await espalier(['attack', 'fine-tune', '--help']);
+  const camel = await espalier(['attack', 'fineTune', '--help']);
+  assert.equal([camel.code, camel.stdout], [0, hyphens.stdout]);
+  assert.match(camel.stdout, 'Usage: espalier attack fine-tune');
+});
+
 test('report puts saved reports on one page, whatever they were saved as', async () => {
   const at = (name: string) => join(scratch, name);
   await saveReport(at('one.json'), matrix);
