@@ -16,7 +16,7 @@ export async function runCli(argv: readonly string[], library: Library): Promise
   leaveQuietly();
   process.exitCode = 0;
   try {
-    await makeProgram(library).parseAsync([...argv], { from: 'user' });
+    await makeProgram(library).parseAsync(hyphenated(argv, library), { from: 'user' });
     return process.exitCode;
   } catch (error) {
     const has = (flag: string) => argv.includes(flag);
@@ -50,6 +50,13 @@ export function makeProgram(library: Library): Command {
   }
   addCommands(program, library);
   return program;
+}
+
+// A method may be called as in TypeScript: `authorize nonTransferablePruning`.
+function hyphenated(argv: readonly string[], { methods }: Library): string[] {
+  const [family = '', name = '', ...rest] = argv;
+  const isMethod = methods.some((method) => method.name === `${family}.${name}`);
+  return isMethod ? [family, kebab(name), ...rest] : [...argv];
 }
 
 function byFamily({ methods }: Library) {

@@ -119,9 +119,9 @@ const method = defineMethod({
     verdict: z
       .strictObject({
         outcome: z
-          .enum(['holds', 'delays', 'fails'])
+          .enum(['unknown', 'holds', 'delays', 'fails'])
           .describe(
-            "'fails': an attack has what scratch has for no more steps; 'delays': for more; 'holds': no attack of the grid has it.",
+            "'fails': an attack has what scratch has for no more steps; 'delays': for more; 'holds': no attack of the grid has it; 'unknown': scratch itself learns too little to compare.",
           ),
         cheapest: z
           .strictObject({

@@ -196,10 +196,14 @@ export function lines(data: Point[], titles: { x: string; y: string }, format: '
   });
 }
 
-/** Two learning curves, the area between them filled: over a logarithmic axis it is the figure itself. */
+/**
+ * Two learning curves, the area between them filled: over a logarithmic axis it is the figure itself. Pictures of one
+ * `highest` accuracy can be compared.
+ */
 export function shaded(
   plain: (width: number) => Specification,
   between: { x: number; low: number; high: number }[],
+  highest: number,
 ) {
   return (width: number): Specification => {
     const { data, mark, encoding, ...frame } = plain(width) as Specification & {
@@ -209,14 +213,25 @@ export function shaded(
       field: 'x',
       type: 'quantitative',
       scale: { type: 'log', nice: false },
-      axis: { title: 'Samples', format: ',d', grid: false, tickCount: 5 },
+      axis: {
+        title: 'Samples',
+        format: ',d',
+        grid: false,
+        values: between.map((at) => at.x),
+        labelOverlap: true,
+      },
+    };
+    const y = {
+      ...encoding.y,
+      scale: { domain: [0, Math.min(1, Math.ceil(highest * 10) / 10)] },
+      axis: { title: 'Accuracy', format: '.0%', tickCount: 5 },
     };
     const gap = {
       data: { values: between },
       mark: { type: 'area', opacity: 0.16, color: kAccent },
-      encoding: { x, y: { ...encoding.y, field: 'low' }, y2: { field: 'high' } },
+      encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' } },
     };
-    return { ...frame, layer: [gap, { data, mark, encoding: { ...encoding, x } }] };
+    return { ...frame, layer: [gap, { data, mark, encoding: { ...encoding, x, y } }] };
   };
 }
 

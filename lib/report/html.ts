@@ -99,17 +99,12 @@ function origin(report: AnyReport): Markup {
   return html`<details class="provenance"><summary>Options, inputs, versions and machine</summary>${groups}</details>`;
 }
 
-// Pictures of one table stand side by side, above it.
+// Half pictures that follow each other stand side by side, above their tables.
 function inGroups(blocks: Block[]): Block[][] {
   const groups: Block[][] = [];
   for (const block of blocks) {
     const last = groups.at(-1)?.at(-1);
-    const together =
-      block.kind === 'chart' &&
-      last?.kind === 'chart' &&
-      block.half &&
-      last.half &&
-      block.table === last.table;
+    const together = block.kind === 'chart' && last?.kind === 'chart' && block.half && last.half;
     if (together) groups.at(-1)?.push(block);
     else groups.push([block]);
   }
@@ -128,13 +123,18 @@ async function section(group: Block[]): Promise<Markup> {
   for (const chart of group as Chart[]) {
     pictures.push(html`<div>${heading(chart)}${await picture(chart)}</div>`);
   }
+  const tables = [...new Set((group as Chart[]).map(({ table }) => table))];
+  const numbers = tables.map(
+    (each) => html`${tables.length > 1 ? heading(each) : note(each)}${plainTable(each)}`,
+  );
   return html`<section class="block"><div class="pair">${pictures}</div>
-<details><summary>The numbers</summary>${plainTable(first.table)}</details></section>
+<details><summary>The numbers</summary>${numbers}</details></section>
 `;
 }
 
-const heading = ({ title, note }: Block) =>
-  html`<h3>${title}</h3>${note === undefined ? nothing : html`<p class="note">${note}</p>`}`;
+const heading = (block: Block) => html`<h3>${block.title}</h3>${note(block)}`;
+
+const note = ({ note }: Block) => (note === undefined ? nothing : html`<p class="note">${note}</p>`);
 
 async function picture({ specification, alt, half }: Chart): Promise<Markup> {
   if (half) return html`<figure class="chart">${await drawing(specification(kHalf), alt)}</figure>`;

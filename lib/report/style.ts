@@ -95,6 +95,7 @@ td:not(.right) { min-width: 6em; max-width: 30em; overflow-wrap: anywhere; }
 .heat .value { font-weight: 600; display: block; }
 .heat .interval { font-size: 0.78rem; display: block; }
 details { margin-top: 10px; }
+details h3 { font-size: 0.95rem; margin-top: 14px; }
 summary { cursor: pointer; color: var(--muted); font-size: 0.9rem; width: fit-content; padding: 2px 0; }
 summary:hover { color: var(--ink); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 3px; }

@@ -48,6 +48,60 @@ export function tradeOff(points: Kept[], dense: number) {
   });
 }
 
+export interface Trial {
+  strength: number;
+  sourceAccuracy: number;
+  attackedAccuracy: number;
+  chosen: boolean;
+}
+
+/** What an attack reaches over what the source has left, a point a strength; a dashed line at the floor. */
+export function trials(points: Trial[], floor: number) {
+  const values = points.map((trial) => ({ ...trial, name: `× ${Number(trial.strength.toPrecision(3))}` }));
+  const axis = (title: string) => ({ title, format: '.0%', tickCount: 5 });
+  return (width: number): Specification => ({
+    ...frame(width, 240),
+    encoding: {
+      x: {
+        type: 'quantitative',
+        scale: { zero: false, nice: true },
+        axis: { ...axis('Source accuracy'), grid: false },
+      },
+      y: { type: 'quantitative', scale: { zero: true, nice: true }, axis: axis('Accuracy after the attack') },
+    },
+    layer: [
+      {
+        data: { values: [{}] },
+        mark: { type: 'rule', color: kInk, strokeDash: [3, 3] },
+        encoding: { x: { datum: floor }, y: null },
+      },
+      {
+        data: { values: [{}] },
+        mark: { type: 'text', color: kInk, fontSize: 12, align: 'right', dx: -6, y: 8 },
+        encoding: { x: { datum: floor }, y: null, text: { value: 'floor' } },
+      },
+      {
+        data: { values },
+        mark: { type: 'point', size: 90, opacity: 1, stroke: kAccent, strokeWidth: 2 },
+        encoding: {
+          x: { field: 'sourceAccuracy' },
+          y: { field: 'attackedAccuracy' },
+          fill: { condition: { test: 'datum.chosen', value: kAccent }, value: 'var(--card)' },
+        },
+      },
+      {
+        data: { values },
+        mark: { type: 'text', color: kInk, fontSize: 12, dy: -13 },
+        encoding: {
+          x: { field: 'sourceAccuracy' },
+          y: { field: 'attackedAccuracy' },
+          text: { field: 'name' },
+        },
+      },
+    ],
+  });
+}
+
 /** How many weights there are of each magnitude; those below the threshold, which were pruned, are faint. */
 export function magnitudes(counts: readonly number[], largest: number, threshold: number) {
   const step = largest / counts.length;

@@ -45,7 +45,12 @@ void Job::checkCancelled() const {
   if (context_.control.cancelled()) throw Cancelled();
 }
 
-void Job::warn(std::string message) { context_.warnings.push_back(std::move(message)); }
+// Whoever reads the report did not start the sub-run, and would take its warning for one of his own run.
+void Job::warn(std::string message) {
+  const bool own = method_ == context_.request.method;
+  context_.warnings.push_back(own ? std::move(message)
+                                  : text("in its run of ", method_, ": ", std::move(message)));
+}
 
 bool Job::progressDue() const {
   return std::chrono::steady_clock::now() - context_.lastProgress >= kProgressInterval;

@@ -185,7 +185,17 @@ test('--help shows ranges, units, defaults and sentences', async () => {
 
 test('each family and each method has its help', async () => {
   const { stdout } = await espalier('--help');
-  for (const word of ['train', 'prune', 'evaluate', 'inspect', 'methods', 'doctor', 'setup', 'data']) {
+  for (const word of [
+    'train',
+    'prune',
+    'evaluate',
+    'inspect',
+    'report',
+    'methods',
+    'doctor',
+    'setup',
+    'data',
+  ]) {
     assert.match(stdout, new RegExp(`^  ${word}\\b`, 'm'));
   }
   assert.match((await espalier('prune --help')).stdout, 'Sets the weights');

@@ -1,6 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { renderTable, saveReport } from '../../lib/report/index.js';
+import { matrix, training } from '../report/samples.js';
 import { runChild } from '../support/child.js';
 import { root, temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
@@ -32,6 +34,36 @@ test('methods lists every method with its sentence', async () => {
     options: object;
   }[];
   assert.ok('sparsity' in (methods.find(({ name }) => name === 'prune.magnitude')?.options ?? {}));
+});
+
+test('a method may be called as in TypeScript', async () => {
+  const hyphens = await espalier(['attack', 'fine-tune', '--help']);
+  const camel = await espalier(['attack', 'fineTune', '--help']);
+  assert.equal([camel.code, camel.stdout], [0, hyphens.stdout]);
+  assert.match(camel.stdout, 'Usage: espalier attack fine-tune');
+});
+
+test('report puts saved reports on one page, whatever they were saved as', async () => {
+  const at = (name: string) => join(scratch, name);
+  await saveReport(at('one.json'), matrix);
+  await saveReport(at('two.html'), training);
+  const files = ['one.json', 'two.html'];
+  const made = await espalier(['report', ...files, '--out', 'both.html', '--title', 'Both of them']);
+  assert.equal([made.code, made.stdout, made.stderr], [0, '', 'Saved both.html\n']);
+  await saveReport(at('expected.html'), [matrix, training], { title: 'Both of them' });
+  assert.is(readFileSync(at('both.html'), 'utf8'), readFileSync(at('expected.html'), 'utf8'));
+
+  const { stdout } = await espalier(['report', 'both.html']);
+  assert.is(stdout, renderTable([matrix, training], { color: false, width: 100 }));
+});
+
+test('report refuses what is none, by name', async () => {
+  writeFileSync(join(scratch, 'none.json'), '{}');
+  const none = await espalier(['report', 'none.json']);
+  assert.is(none.code, 1);
+  assert.match(none.stderr, /^ERR_DATA_INVALID: expected none\.json to be a report .*format/);
+  assert.match((await espalier(['report', 'absent.json'])).stderr, /^ERR_IO: cannot read absent\.json/);
+  assert.is((await espalier(['report', 'none.json', '--out', 'page.pdf'])).code, 2);
 });
 
 test('data makes a domain in the folder that is asked for, and lists it', async () => {

@@ -11,7 +11,7 @@ import {
   prune,
   train,
 } from '../../lib/index.js';
-import { renderTable } from '../../lib/report/index.js';
+import { renderHtml, renderTable } from '../../lib/report/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
 import { brightness, smallNet } from './support.js';
@@ -50,10 +50,10 @@ async function negative(): Promise<Domain> {
   return await Domain.open({ name: 'negative', fit, select, report });
 }
 
-async function protectedPair() {
+async function protectedPair(changes: object = {}) {
   const [source, target] = [await brightness(), await negative()];
   const { model } = await train.supervised(await smallNet(), { domain: source, epochs: 8, batchSize: 16 });
-  const { model: locked } = await authorize.nonTransferablePruning(model, {
+  const { model: locked, report: protecting } = await authorize.nonTransferablePruning(model, {
     source,
     target,
     sparsity: 0.5,
@@ -64,8 +64,9 @@ async function protectedPair() {
     refreshBatches: 4,
     sourceFloor: 0.5,
     seed: 3,
+    ...changes,
   });
-  return { source, target, model, locked };
+  return { source, target, model, locked, protecting };
 }
 
 test(
@@ -244,8 +245,69 @@ test(
       words,
       /(fails on negative|delays, and does not prevent: on negative|No attack that was tried)/,
     );
-    assert.match(words, /costs its owner .* of accuracy on brightness/);
+    assert.match(words, /costs its owner -?[\d.]+ points\s+of\s+accuracy\s+on\s+brightness/);
     assert.match(words, /Magnitude pruning/);
+
+    // One row of pictures, an attack each, all on one scale.
+    const page = await renderHtml(report);
+    const pair = page.split('class="pair"').find((part) => part.includes('Fine-tuning, mask held</h3>'));
+    assert.ok(pair?.includes('Fine-tuning, mask released</h3>'));
+  },
+  kSlow,
+);
+
+test(
+  'where scratch has learnt nothing there is no verdict, whatever was reached',
+  async () => {
+    const { source, target, model, locked } = await protectedPair();
+    const options = { source, target, ...few, steps: 1, stepFactors: [1], learningRate: 1e-6 };
+    const { report } = await evaluate.authorization(model, locked, options);
+    const { outcome, cheapest, comparable } = report.figures.verdict;
+    assert.deepEqual(
+      { outcome, cheapest, comparable },
+      { outcome: 'unknown', cheapest: null, comparable: 0 },
+    );
+    const words = renderTable(report);
+    assert.match(words, /Nothing can be said/);
+    assert.match(words, /^Verdict +unknown/m);
+    assert.doesNotMatch(words, /holds|none wins/);
+  },
+  kSlow,
+);
+
+test(
+  'a warning of a control says whose it is',
+  async () => {
+    // Cuts less than it is asked for, with its protecting terms and without.
+    const soft = { zUpdate: 'l1', l1: 1e-5, rho: 0.01 };
+    const { source, target, model, locked, protecting } = await protectedPair(soft);
+    assert.match(protecting.warnings.join(), /^a sparsity of/);
+    const options = { source, target, ...few, counts: [16], steps: 2, stepFactors: [1] };
+    const { warnings } = (await evaluate.authorization(model, locked, options)).report;
+    assert.match(warnings.join(), /^in its run of authorize\.nonTransferablePruning: a sparsity of/);
+  },
+  kSlow,
+);
+
+test(
+  'the report of the protecting run draws every term, the residuals and the frontier',
+  async () => {
+    const { protecting: report } = await protectedPair();
+    const trial = { sourceAccuracy: 0.9, holdsFloor: true, attackedAccuracy: 0.4, chosen: false };
+    const frontier = [
+      { ...trial, strength: 1 },
+      { ...trial, strength: 2, chosen: true },
+    ];
+    const iterations = report.figures.iterations.map((row) => ({
+      ...row,
+      fisherRatio: 0.1,
+      discrepancy: 0.2,
+    }));
+    const figures = { ...report.figures, frontier, iterations };
+    const page = await renderHtml({ ...report, figures });
+    for (const title of ['Losses', 'Fisher ratio of the target', 'Discrepancy', 'Gate', 'ADMM', 'Frontier'])
+      assert.match(page, new RegExp(`<h3>${title}`));
+    assert.match(page, /× 2</);
   },
   kSlow,
 );

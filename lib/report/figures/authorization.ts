@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { type Block, type HeatMap, number, type Specification, table, text } from '../blocks.js';
-import { lines, shaded } from '../charts.js';
-import { count, duration, figure, interval, isNumber, percent, plural } from '../format.js';
+import { type Block, type HeatMap, number, table, text } from '../blocks.js';
+import { bars, lines, shaded } from '../charts.js';
+import { count, duration, figure, interval, isNumber, percent, percentInWords, plural } from '../format.js';
 import { type AnyReport, isObject } from '../report.js';
 import { presenter } from './presenter.js';
 
@@ -21,7 +21,7 @@ const curve = z.object({
 });
 const authorizationFigures = z.object({
   verdict: z.object({
-    outcome: z.enum(['holds', 'delays', 'fails']),
+    outcome: z.enum(['unknown', 'holds', 'delays', 'fails']),
     cheapest: z
       .object({
         attack: z.string(),
@@ -74,7 +74,7 @@ const names: { [attack: string]: string } = {
   'fresh-head': 'Fresh head, mask held',
   'fresh-head-released': 'Fresh head, mask released',
   'fresh-batch-norm': 'Fresh batch norms, mask released',
-  fast: 'Three times the learning rate, mask released',
+  fast: 'Learning rate × 3, mask released',
   sgd: 'SGD, mask released',
   'source-repair': 'A little source data first',
   redensify: 'Pruned weights refilled',
@@ -90,6 +90,7 @@ const controls: { [control: string]: string } = {
 };
 
 const nameOfControl = (control: string) => controls[control] ?? control;
+const models: { [model: string]: string } = { original: 'Unprotected', protected: 'Protected' };
 
 /** What `evaluate.authorization` reports. */
 export const authorization = presenter(authorizationFigures, (figures, report) => ({
@@ -121,7 +122,7 @@ function summary(figures: Figures, report: AnyReport): string {
   const { verdict, steps } = figures;
   const { cheapest, comparable } = verdict;
   const target = targetOf(report);
-  const cost = `It costs its owner ${percent(verdict.sourceDrop)} of accuracy on ${domainOf(report, 'source')}.`;
+  const cost = `It costs its owner ${points(verdict.sourceDrop)} of accuracy on ${domainOf(report, 'source')}.`;
   if (comparable === 0) {
     return `Nothing can be said: after ${count(steps)} steps training from scratch itself has learnt too little on ${target} with any number of samples. ${cost}`;
   }
@@ -138,26 +139,38 @@ function summary(figures: Figures, report: AnyReport): string {
     : `The protection fails on ${target}: ${how} gets ${got}, in no more steps (${count(cheapest.steps)}). ${cost}`;
 }
 
-function highlights({ verdict, attacks, original, steps, sparsity }: Figures) {
+const points = (share: number) => `${(share * 100).toFixed(1)} points`;
+
+function highlights({ verdict, attacks, original, matrix, steps, sparsity }: Figures) {
+  // Its own domain comes first.
+  const source = matrix.cells[matrix.models.indexOf('protected')]?.[0];
   const of = (name: string) => attacks.find(({ attack }) => attack === name);
   const area = (name: string) => {
     const found = of(name);
     return found === undefined ? undefined : areaAt(found, steps);
   };
   return [
-    { label: 'Verdict', value: verdict.outcome },
-    {
-      label: 'Cost factor of the cheapest attack',
-      value: verdict.cheapest === null ? 'none wins' : figure(verdict.cheapest.costFactor),
-      note: 'its steps over those of scratch',
-    },
+    ...(verdict.comparable === 0
+      ? [{ label: 'Verdict', value: verdict.outcome, note: 'scratch learns too little to compare' }]
+      : [
+          { label: 'Verdict', value: verdict.outcome },
+          {
+            label: 'Cost factor of the cheapest attack',
+            value: verdict.cheapest === null ? 'none wins' : figure(verdict.cheapest.costFactor),
+            note: 'its steps over those of scratch',
+          },
+        ]),
     {
       label: 'SLC-AUC, mask held',
       value: figure(area('fine-tune')),
       note: `unprotected ${figure(areaAt(original, steps))}, ${plural(steps, 'step')}`,
     },
     { label: 'SLC-AUC, mask released', value: figure(area('release-mask')) },
-    { label: 'Source accuracy lost', value: percent(verdict.sourceDrop) },
+    {
+      label: 'Source accuracy lost',
+      value: points(verdict.sourceDrop),
+      ...(source && { note: `${percent(source.accuracy)} left, ${interval(source.interval)}` }),
+    },
     { label: 'Sparsity', value: percent(sparsity) },
   ];
 }
@@ -195,7 +208,7 @@ function attacks({ attacks, original, scratch, steps }: Figures): Block {
       row('Unprotected model, fine-tuned', original),
       ...attacks.map((of) => row(nameOf(of.attack), of)),
     ],
-    `Accuracies, steps, labels and time at ${count(sizes.at(-1))} samples. Factor: steps at the first reading as good as ${count(steps)} steps from scratch with as many samples, over those; a dash where none is, or where scratch learns too little.`,
+    `Accuracies, steps, labels and time at ${count(sizes.at(-1))} samples. Factor: steps at the first reading as good as ${count(steps)} steps from scratch with as many samples, over those; a dash where none is, or where scratch learns too little. An attack of another length is as it ends.`,
   );
 }
 
@@ -240,8 +253,8 @@ function matrix({ matrix }: Figures): HeatMap {
     rowNoun: 'Model',
     columnNoun: 'domain',
     columns: matrix.domains,
-    rows: matrix.models.map((label, i) => ({
-      label,
+    rows: matrix.models.map((model, i) => ({
+      label: models[model] ?? nameOfControl(model),
       cells: (matrix.cells[i] ?? []).map((at) => ({
         value: at.accuracy,
         text: percent(at.accuracy),
@@ -251,11 +264,22 @@ function matrix({ matrix }: Figures): HeatMap {
   };
 }
 
-// A small picture an attack: its learning curve, and the area to that of scratch.
+// A small picture an attack: its learning curve, and the area to that of scratch; all on one scale.
 function panels({ attacks, scratch, steps }: Figures): Block[] {
   if (scratch.length < 2) return [];
+  const end = (course: Course) => atSteps(course, steps) ?? last(course)?.accuracy.accuracy ?? 0;
+  const samples = scratch.map((course) => course.samples);
+  const highest = Math.max(...[scratch, ...attacks.map(({ courses }) => courses)].flat().map(end));
+  const numbers = table(
+    `Learning curves after ${plural(steps, 'step')}`,
+    [text('Attack'), ...samples.map((n) => number(plural(n, 'sample')))],
+    [
+      ['From scratch', ...scratch.map((course) => percent(end(course)))],
+      ...attacks.map((of) => [nameOf(of.attack), ...of.courses.map((course) => percent(end(course)))]),
+    ],
+    'An attack that is not trained, or not for so many steps, is as it ends.',
+  );
   return attacks.map((of) => {
-    const end = (course: Course) => atSteps(course, steps) ?? last(course)?.accuracy.accuracy ?? 0;
     const points = (courses: Course[], series: string) =>
       courses.map((course) => ({ x: course.samples, y: end(course), series }));
     const data = [...points(scratch, 'From scratch'), ...points(of.courses, 'Attack')];
@@ -264,23 +288,17 @@ function panels({ attacks, scratch, steps }: Figures): Block[] {
       low: end(course),
       high: end(scratch[i] ?? course),
     }));
-    const specification = (width: number): Specification =>
-      shaded(lines(data, { x: 'Samples', y: 'Accuracy' }, 'percent'), between)(width);
     return {
       kind: 'chart',
       half: true,
       title: nameOf(of.attack),
+      note: `SLC-AUC ${figure(areaAt(of, steps))}`,
       alt: `Accuracy over the samples after ${nameOf(of.attack).toLowerCase()}, and from scratch`,
-      specification,
-      table: table(
-        nameOf(of.attack),
-        ['Samples', 'Attack', 'From scratch'].map(number),
-        of.courses.map((course, i) => [
-          count(course.samples),
-          percent(end(course)),
-          percent(end(scratch[i] ?? course)),
-        ]),
-      ),
+      specification: (width) => ({
+        ...shaded(lines(data, { x: 'Samples', y: 'Accuracy' }, 'percent'), between, highest)(width),
+        height: 150,
+      }),
+      table: numbers,
     };
   });
 }
@@ -322,18 +340,32 @@ function steps({ attacks, original, scratch }: Figures): Block {
   };
 }
 
-function layers({ layers }: Figures): Block[] {
+function layers({ layers, sparsity }: Figures): Block[] {
   if (layers.length === 0) return [];
+  const data = layers.map(({ path, weights, zeros }) => ({
+    label: path,
+    share: zeros / weights,
+    text: percent(zeros / weights),
+  }));
   return [
-    table(
-      'Sparsity by layer',
-      [text('Weight'), ...['Weights', 'Zeros', 'Sparsity'].map(number)],
-      layers.map(({ path, weights, zeros }) => [
-        path,
-        count(weights),
-        count(zeros),
-        percent(zeros / weights),
-      ]),
-    ),
+    {
+      kind: 'chart',
+      title: 'Sparsity by layer',
+      alt: data.map(({ label, text }) => `${label}: ${text}`).join('; '),
+      specification: bars(data, 'Share of weights that are zero', {
+        share: sparsity,
+        text: `overall ${percentInWords(sparsity)}`,
+      }),
+      table: table(
+        'Sparsity by layer',
+        [text('Weight'), ...['Weights', 'Zeros', 'Sparsity'].map(number)],
+        layers.map(({ path, weights, zeros }, i) => [
+          path,
+          count(weights),
+          count(zeros),
+          data[i]?.text ?? '',
+        ]),
+      ),
+    },
   ];
 }

@@ -3,6 +3,7 @@ import { type Block, type Highlight, number, table, text } from '../blocks.js';
 import { lines, type Point } from '../charts.js';
 import { count, figure, isNumber, percent, percentInWords, plural } from '../format.js';
 import { type AnyReport, isObject } from '../report.js';
+import { trials } from '../tradeOff.js';
 import { modelName } from '../words.js';
 import { layerSparsity, layers } from './magnitude.js';
 import { presenter } from './presenter.js';
@@ -79,7 +80,7 @@ function summary({ source, targets, iterations }: Figures, report: AnyReport): s
     `Pruned ${modelName(report)} in ${plural(iterations.length, 'iteration')} of ADMM so that it serves ` +
     `${sourceName(report)} and hinders training on ${against}. On ${sourceName(report)} it went from ` +
     `${percent(source.before)} to ${percent(source.after)}, ${floor}. What an attack reaches is not said here: ` +
-    'measure it with evaluate.sampleWiseLearningCurve and attack.fineTune.'
+    'measure it with evaluate.authorization.'
   );
 }
 
@@ -112,60 +113,78 @@ function targets({ targets }: Figures): Block {
   );
 }
 
-function frontier({ frontier }: Figures): Block[] {
+function frontier({ frontier, source }: Figures): Block[] {
   if (frontier.length === 0) return [];
-  return [
-    table(
-      'Strengths that were tried',
-      [number('Strength'), number('Source accuracy'), number('Accuracy attacked'), text('Floor'), text('')],
-      frontier.map((row) => [
-        figure(row.strength),
-        percent(row.sourceAccuracy),
-        percent(row.attackedAccuracy),
-        row.holdsFloor ? 'holds' : 'broken',
-        row.chosen ? 'returned' : '',
-      ]),
-      'On select data; the attack is a short fine-tuning on the first target.',
-    ),
-  ];
-}
-
-const names = {
-  'Source loss': 'sourceLoss',
-  'Target loss': 'targetLoss',
-  'Attacker’s loss': 'attackerLoss',
-} as const;
-
-function losses({ iterations }: Figures): Block[] {
-  if (iterations.length < 2) return [];
-  const data: Point[] = Object.entries(names).flatMap(([series, key]) =>
-    iterations.flatMap((row) => {
-      const y = row[key];
-      return isNumber(y) ? [{ x: row.iteration, y, series }] : [];
-    }),
-  );
   return [
     {
       kind: 'chart',
-      half: true,
-      title: 'Losses',
-      alt: `Losses over ${plural(iterations.length, 'iteration')}`,
-      specification: lines(data, { x: 'Iteration', y: 'Loss, nats' }, 'number'),
+      title: 'Frontier: what each strength costs, and what it buys',
+      note: 'On select data: further down the attack reaches less, to the left the source has lost more. The attack is a short fine-tuning on the first target; the dashed line is the floor, the filled point was returned.',
+      alt: `Accuracy after the attack over accuracy on the source, for ${plural(frontier.length, 'strength')}`,
+      specification: trials(frontier, source.floor),
       table: table(
-        'Losses',
-        ['Iteration', 'Source', 'Target', 'Fisher ratio', 'Discrepancy', 'Attacker', 'Gate'].map(number),
-        iterations.map((row) => [
-          count(row.iteration),
-          figure(row.sourceLoss),
-          figure(row.targetLoss),
-          figure(row.fisherRatio),
-          figure(row.discrepancy),
-          figure(row.attackerLoss),
-          figure(row.gate),
+        'Strengths that were tried',
+        [number('Strength'), number('Source accuracy'), number('Accuracy attacked'), text('Floor'), text('')],
+        frontier.map((row) => [
+          figure(row.strength),
+          percent(row.sourceAccuracy),
+          percent(row.attackedAccuracy),
+          row.holdsFloor ? 'holds' : 'broken',
+          row.chosen ? 'returned' : '',
         ]),
       ),
     },
   ];
+}
+
+type Term = keyof typeof terms;
+
+// Terms of one unit share a picture; those that were off have none.
+const pictures: { title: string; y: string; series: { [name: string]: Term } }[] = [
+  {
+    title: 'Losses',
+    y: 'Loss, nats',
+    series: { Source: 'sourceLoss', Target: 'targetLoss', Attacker: 'attackerLoss' },
+  },
+  { title: 'Fisher ratio of the target', y: 'Ratio', series: { 'Fisher ratio': 'fisherRatio' } },
+  { title: 'Discrepancy of source and target', y: 'MMD', series: { Discrepancy: 'discrepancy' } },
+  { title: 'Gate of the push against the attacker', y: 'Share open', series: { Gate: 'gate' } },
+];
+
+function losses({ iterations }: Figures): Block[] {
+  if (iterations.length < 2) return [];
+  const numbers = table(
+    'Losses',
+    ['Iteration', 'Source', 'Target', 'Fisher ratio', 'Discrepancy', 'Attacker', 'Gate'].map(number),
+    iterations.map((row) => [
+      count(row.iteration),
+      figure(row.sourceLoss),
+      figure(row.targetLoss),
+      figure(row.fisherRatio),
+      figure(row.discrepancy),
+      figure(row.attackerLoss),
+      figure(row.gate),
+    ]),
+  );
+  return pictures.flatMap(({ title, y, series }) => {
+    const data: Point[] = Object.entries(series).flatMap(([name, term]) =>
+      iterations.flatMap((row) => {
+        const value = row[term];
+        return isNumber(value) ? [{ x: row.iteration, y: value, series: name }] : [];
+      }),
+    );
+    if (data.length === 0) return [];
+    return [
+      {
+        kind: 'chart' as const,
+        half: true as const,
+        title,
+        alt: `${title} over ${plural(iterations.length, 'iteration')}`,
+        specification: lines(data, { x: 'Iteration', y }, 'number'),
+        table: numbers,
+      },
+    ];
+  });
 }
 
 function admm({ iterations }: Figures): Block[] {

@@ -78,7 +78,8 @@ function curves({ curves, area }: CurveFigures): Block[] {
       ([axis, { mean, deviation, values }]) => [axis, give(mean, deviation), values.map(figure).join(', ')],
     ),
   );
-  const specification = shaded(lines(data, { x: 'Samples', y: 'Accuracy' }, 'percent'), between);
+  const highest = Math.max(...data.map(({ y }) => y));
+  const specification = shaded(lines(data, { x: 'Samples', y: 'Accuracy' }, 'percent'), between, highest);
   const alt = `Accuracy over the samples of model and baseline at ${plural(rows.length, 'size')}`;
   return [{ kind: 'chart', title: 'Learning curves', alt, specification, table: accuracies }, areas];
 }

@@ -32,7 +32,7 @@ enum class Attack {
   kNearestNeighbour,
   kBatchNormAdaptation
 };
-enum class Outcome { kHolds, kDelays, kFails };
+enum class Outcome { kUnknown, kHolds, kDelays, kFails };
 enum class Control { kMagnitude, kPruningAlone };
 
 }  // namespace authorization
@@ -60,7 +60,7 @@ template <>
 struct EnumNames<authorization::Outcome> {
   using E = authorization::Outcome;
   static constexpr EnumName<E> kNames[] = {
-      {E::kHolds, "holds"}, {E::kDelays, "delays"}, {E::kFails, "fails"}};
+      {E::kUnknown, "unknown"}, {E::kHolds, "holds"}, {E::kDelays, "delays"}, {E::kFails, "fails"}};
 };
 template <>
 struct EnumNames<authorization::Control> {
@@ -244,7 +244,7 @@ struct Win {
 };
 
 struct Verdict {
-  Outcome outcome = Outcome::kHolds;
+  Outcome outcome = Outcome::kUnknown;
   std::optional<Win> cheapest;
   double sourceDrop = 0;
   int64_t comparable = 0;  // numbers of samples with which scratch says something

@@ -85,6 +85,7 @@ Verdict judge(const Report& report, int64_t classes) {
                              *factor};
     }
   }
+  if (verdict.comparable > 0) verdict.outcome = Outcome::kHolds;
   if (verdict.cheapest)
     verdict.outcome = verdict.cheapest->costFactor > 1 ? Outcome::kDelays : Outcome::kFails;
   return verdict;

@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { type ChildResult, runChild } from '../support/child.js';
+import { root, temporaryFolder } from '../support/paths.js';
+import { test } from '../support/test.js';
+
+// Protecting a model on the command line, as a user types it: stopped, and gone on with as he is told.
+
+const main = join(root, 'dist/lib/cli/main.js');
+const folder = temporaryFolder();
+const env = { ...process.env, ESPALIER_DATA: join(folder, 'samples'), XDG_CACHE_HOME: folder };
+const at = (file: string) => join(folder, file);
+const kDeadlineMs = 110_000;
+
+async function done(line: string): Promise<ChildResult> {
+  const result = await runChild(main, line.split(' '), { cwd: folder, env, deadlineMs: kDeadlineMs });
+  assert.is(result.code, 0, `${line}\n${result.stderr}`);
+  return result;
+}
+
+/** Sends Ctrl-C once the file is there. */
+function interrupted(line: string, file: string): Promise<ChildResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main, ...line.split(' ')], { cwd: folder, env });
+    const result = { stdout: '', stderr: '', timedOut: false };
+    const timer = setTimeout(() => {
+      result.timedOut = true;
+      child.kill('SIGKILL');
+    }, kDeadlineMs);
+    const poll = setInterval(() => {
+      if (!existsSync(at(file))) return;
+      clearInterval(poll);
+      child.kill('SIGINT');
+    }, 5);
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      result.stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      result.stderr += text;
+    });
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      clearInterval(poll);
+      resolve({ code, signal, ...result });
+    });
+  });
+}
+
+const kProtect =
+  'authorize non-transferable-pruning model.pt --source mnist --target mnist-m --sparsity 0.8 --iterations 6 ' +
+  '--steps-per-iteration 20 --polish-steps 40 --batch-size 16 --source-floor 1 --seed 3 --threads 1 ' +
+  '--checkpoint.every-steps 5';
+
+test(
+  'protection that Ctrl-C stops goes on with the printed command, and ends with the same file',
+  async () => {
+    await done('data mnist mnist-m --out samples --limit 300');
+    await done(
+      'train supervised --architecture convnet --widths 8,8 --input-size 28 --domain mnist --epochs 2 ' +
+        '--batch-size 16 --seed 3 --threads 1 --out model.pt',
+    );
+    await done(`${kProtect} --out whole.pt`);
+    const stop = await interrupted(`${kProtect} --out locked.pt`, 'locked.pt.checkpoint');
+    assert.equal([stop.code, stop.signal, stop.timedOut], [130, null, false], stop.stderr);
+    assert.not.ok(existsSync(at('locked.pt')), 'it ended before it could be stopped');
+
+    const [, command] = /^Stopped\. Go on with:\n {2}espalier (.*)$/m.exec(stop.stderr) ?? [];
+    assert.ok(command !== undefined, stop.stderr);
+    const { stdout } = await done(`${command} --json`);
+    const [first] = stdout.split('\n').map((line) => JSON.parse(line || '{}') as { fraction?: number });
+    assert.ok((first?.fraction ?? 0) > 0, 'it began again');
+    assert.ok(readFileSync(at('locked.pt')).equals(readFileSync(at('whole.pt'))));
+    const told = readFileSync(at('locked.pt'), 'latin1');
+    assert.not.ok(told.includes('mnist'), 'the file names a domain');
+    assert.not.ok(readdirSync(folder).some((file) => file.includes('checkpoint')));
+  },
+  { timeoutMs: 240_000 },
+);
+
+test.run();
