@@ -19,7 +19,7 @@ await main(async () => {
     await ensureNative(await ensureTools());
     const { makeSamples } = await import('../dist/lib/data/index.js');
     await makeSamples({
-      names: ['optdigits', 'mnist', 'mnist-m'],
+      names: ['optdigits', 'mnist', 'mnist-m', 'syn'],
       out: inRoot('data'),
       onProgress: () => {},
     });

@@ -38,8 +38,8 @@ export async function reproduce(argv: string[]): Promise<number> {
   const start = performance.now();
   try {
     const result = await run({ seeds, folder, log: (line) => console.log(line) });
-    for (const { holds, text, measured } of result.claims)
-      console.log(`${holds ? 'holds' : 'FAILS'}  ${text}\n       ${measured}`);
+    for (const { holds, isGoal, text, measured } of result.claims)
+      console.log(`${holds ? 'holds' : isGoal ? 'goal ' : 'FAILS'}  ${text}\n       ${measured}`);
     fs.mkdirSync(values.out, { recursive: true });
     const facts = {
       name,
@@ -51,7 +51,7 @@ export async function reproduce(argv: string[]): Promise<number> {
       path.join(values.out, `${name}.json`),
       `${JSON.stringify({ ...facts, ...result }, null, 2)}\n`,
     );
-    return result.claims.filter(({ holds }) => !holds).length;
+    return result.claims.filter(({ holds, isGoal }) => !holds && !isGoal).length;
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }

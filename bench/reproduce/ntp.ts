@@ -31,15 +31,15 @@ const kArea =
   'zero; released: the attacker lifts the mask.';
 
 export async function ntp(context: Context): Promise<Reproduction> {
-  const target = await Domain.sample('mnist-m', kShape);
-  const measurements = await measure(context, (bench) => bench.protect(target));
+  const [target, unseen] = [await Domain.sample('mnist-m', kShape), await Domain.sample('syn', kShape)];
+  const measurements = await measure(context, (bench) => bench.protect(target, unseen));
   return {
     title: 'Non-transferable pruning',
     setting:
       `mnist to mnist-m, ${kNetwork}; 1,500 steps of non-transferable pruning (simulated attacker: all options as by ` +
       'default; published form: alpha 0.1, lambda 100, and half of both), against global magnitude pruning at once with 2 epochs (1,688 ' +
       `steps) of fine-tuning; ${kArea}`,
-    domains: ['mnist', 'mnist-m'],
+    domains: ['mnist', 'mnist-m', 'syn'],
     claims: claimsOf(measurements),
     measurements,
   };
@@ -115,7 +115,7 @@ class Bench {
     await this.#noteModel('magnitude', model, report.figures.sparsity);
   }
 
-  async protect(domain: Domain): Promise<void> {
+  async protect(domain: Domain, unseen: Domain): Promise<void> {
     const { seed } = this;
     const simulated = await this.#protected('simulated attacker', domain);
     const published = await this.#protected('published', domain, kPublished);
@@ -133,6 +133,19 @@ class Bench {
       ['magnitude, fresh head', this.#magnitude],
       { head: 'fresh' },
     );
+    await this.#curves(
+      domain,
+      ['simulated attacker, held, 750 steps', simulated],
+      ['fresh weights, 750 steps', 'scratch'],
+      { steps: 750 },
+    );
+    await this.#curves(
+      unseen,
+      ['syn: simulated attacker, held', simulated],
+      ['syn: fresh weights', 'scratch'],
+    );
+    await this.#curves(unseen, ['syn: transfer', this.#base], ['syn: magnitude, held', this.#magnitude]);
+    await this.#probe(domain, { transfer: this.#base, magnitude: this.#magnitude, simulated });
     for (const maskHeld of [true, false]) {
       const { report } = await attack.fineTune(simulated, { domain, seed, maskHeld, ...kLongAttack });
       const { checkpoints } = report.figures;
@@ -141,6 +154,22 @@ class Bench {
         Object.fromEntries(checkpoints.map((c) => [`steps ${c.steps}`, c.accuracy.accuracy])),
       );
     }
+  }
+
+  // What a linear classifier reads from the features, with 1,000 samples.
+  async #probe(domain: Domain, models: { [name: string]: Model }): Promise<void> {
+    const figures: Measurement['figures'] = {};
+    for (const [name, model] of Object.entries(models)) {
+      const { report } = await attack.linearProbe(model, {
+        domain,
+        seed: this.seed,
+        count: 1000,
+        steps: 750,
+        learningRates: [1e-3, 1e-2],
+      });
+      figures[name] = report.figures.after.accuracy;
+    }
+    this.#note('linear probe', figures);
   }
 
   async protectElsewhere(domain: Domain, prefix: string): Promise<void> {

@@ -24,6 +24,9 @@ export function claimsOf(measurements: Measurement[]): Claim[] {
   ];
   const [publishedDrop, simulatedDrop] = [drop('published'), drop('simulated attacker')];
   const [half, halfDrop] = [area('published, half, held'), drop('published, half')];
+  const longer = table.areas('simulated attacker, held, 750 steps', 'fresh weights, 750 steps', all);
+  const unseen = (label: string) => table.areas(`syn: ${label}`, 'syn: fresh weights', all);
+  const probed = (name: string) => table.figure('linear probe', name, all);
   const freshHead = area('simulated attacker, fresh head');
   const sparsities = ['magnitude', 'published', 'simulated attacker'].flatMap((label) =>
     table.figure(label, 'sparsity', all),
@@ -82,6 +85,34 @@ export function claimsOf(measurements: Measurement[]): Claim[] {
       text: 'Against an attacker who begins with a fresh head, mask held, its area is at most -1.0.',
       measured: `area ${per(freshHead)}, magnitude ${per(area('magnitude, fresh head'))}`,
       holds: mean(freshHead) <= -1,
+    },
+    {
+      id: 'goal-released',
+      text: 'With the mask released its area is at most 0.',
+      measured: `area ${per(simulatedReleased)}`,
+      holds: mean(simulatedReleased) <= 0,
+      isGoal: true,
+    },
+    {
+      id: 'goal-longer',
+      text: 'With the mask held its area is at most 0 after five times the steps, of attack and of fresh weights.',
+      measured: `area ${per(longer)} after 750 steps`,
+      holds: mean(longer) <= 0,
+      isGoal: true,
+    },
+    {
+      id: 'goal-unseen',
+      text: 'To syn, which the protection never saw, its area with the mask held is below that of magnitude pruning.',
+      measured: `area ${per(unseen('simulated attacker, held'))}, magnitude ${per(unseen('magnitude, held'))}, transfer ${per(unseen('transfer'))}`,
+      holds: mean(unseen('simulated attacker, held')) < mean(unseen('magnitude, held')),
+      isGoal: true,
+    },
+    {
+      id: 'goal-probe',
+      text: 'A linear classifier on its features, with 1,000 samples, is right at most twice as often as a guess.',
+      measured: `${percent(probed('simulated'))} %, magnitude ${percent(probed('magnitude'))} %, transfer ${percent(probed('transfer'))} %`,
+      holds: mean(probed('simulated')) <= 0.2,
+      isGoal: true,
     },
   ];
 }

@@ -13,6 +13,8 @@ export interface Claim {
   /** What was measured, in words with numbers. */
   measured: string;
   holds: boolean;
+  /** A goal that is reported: it is no failure where it is not reached. */
+  isGoal?: boolean;
 }
 
 /** One run with one seed. */

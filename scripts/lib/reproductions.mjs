@@ -25,7 +25,10 @@ function section({ name, title, setting, seeds, seconds, machine, claims, measur
     '',
     '| claim | measured | holds |',
     '| --- | --- | --- |',
-    ...claims.map(({ text, measured, holds }) => `| ${text} | ${measured} | ${holds ? 'yes' : '**no**'} |`),
+    ...claims.map(
+      ({ text, measured, holds, isGoal }) =>
+        `| ${isGoal ? 'Goal: ' : ''}${text} | ${measured} | ${holds ? 'yes' : isGoal ? 'not reached' : '**no**'} |`,
+    ),
     '',
     '| run | seed | figures |',
     '| --- | --- | --- |',
