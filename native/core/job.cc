@@ -48,8 +48,7 @@ void Job::checkCancelled() const {
 // Whoever reads the report did not start the sub-run, and would take its warning for one of his own run.
 void Job::warn(std::string message) {
   const bool own = method_ == context_.request.method;
-  context_.warnings.push_back(own ? std::move(message)
-                                  : text("in its run of ", method_, ": ", std::move(message)));
+  context_.warnings.push_back(own ? std::move(message) : text("in its run of ", method_, ": ", message));
 }
 
 bool Job::progressDue() const {

@@ -68,7 +68,7 @@ TEST("verdict: fails where an attack is as good in as many steps or fewer, which
   EXPECT(report.verdict.outcome == Outcome::kFails);
   EXPECT_NEAR(report.attacks[0].courses[0].costFactor.value(), 1, 1e-12);
   EXPECT_NEAR(report.attacks[0].courses[1].costFactor.value(), 0.5, 1e-12);
-  EXPECT_EQ(report.verdict.cheapest->samples, 1000);
+  EXPECT_EQ(report.verdict.cheapest.value().samples, 1000);
 }
 
 TEST("verdict: where scratch itself is near a guess nothing is won by reaching it") {
