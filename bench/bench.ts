@@ -20,6 +20,7 @@ interface Outcome {
   /** SHA-256 of the samples, null where there are none. */
   data: string | null;
   versions: Record<Side, Trial['versions']>;
+  date: string;
 }
 
 interface Summary {
@@ -108,6 +109,7 @@ async function race(each: Case, trials: number, threads: number): Promise<Outcom
     seed: first.ours.seed,
     data: first.ours.data,
     versions: { ours: first.ours.versions, pytorch: first.pytorch.versions },
+    date: new Date().toISOString(),
   };
 }
 

@@ -31,6 +31,7 @@ export interface ContestSide {
 export interface Contest extends Omit<Told, 'times' | 'grownMegabytes' | 'bytesMoved'> {
   name: string;
   unit: 'ms';
+  date: string;
   sides: Record<string, ContestSide>;
 }
 
@@ -77,7 +78,14 @@ export async function contest(
       rounds: all,
     };
   }
-  return { name, unit: 'ms', ...facts, agreement: { difference: worst, tolerance }, sides };
+  return {
+    name,
+    unit: 'ms',
+    date: new Date().toISOString(),
+    ...facts,
+    agreement: { difference: worst, tolerance },
+    sides,
+  };
 }
 
 function tell(name: string, threads: number, tiny: boolean): Promise<Told> {

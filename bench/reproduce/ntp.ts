@@ -1,3 +1,4 @@
+import type { FineTuneOptions } from '../../lib/attack/fineTune.js';
 import type { SampleWiseLearningCurveOptions } from '../../lib/evaluate/sampleWiseLearningCurve.js';
 import { attack, authorize, Domain, evaluate, type Model, prune, train } from '../../lib/index.js';
 import { claimsOf, kVariants, optionClaimsOf, termClaimsOf } from './ntpClaims.js';
@@ -68,7 +69,7 @@ export async function ntpOptions(context: Context): Promise<Reproduction> {
   const measurements = await measure(context, (bench) => bench.vary(target));
   return {
     title: 'Non-transferable pruning: options',
-    setting: `mnist to mnist-m, network as in ntp; simulated attacker, one option changed at a time; ${kArea}`,
+    setting: `mnist to mnist-m, network as in ntp; simulated attacker, one option changed at a time; attacked with 1,000 samples in 150 steps of Adam (rate 0.001, batches of 32): accuracy with the mask held, released, and held with a fresh head`,
     domains: ['mnist', 'mnist-m'],
     claims: optionClaimsOf(measurements),
     measurements,
@@ -204,15 +205,18 @@ class Bench {
     );
   }
 
+  // The attacker of each: 1,000 samples, 150 steps.
   async vary(domain: Domain): Promise<void> {
+    const attacked = async (model: Model, how: Partial<FineTuneOptions>) => {
+      const options = { domain, seed: this.seed, count: 1000, steps: 150, ...how };
+      return (await attack.fineTune(model, options)).report.figures.after.accuracy;
+    };
     for (const { label, options } of kVariants) {
       const model = await this.#protected(label, domain, options);
-      await this.#curves(domain, [`${label}, held`, model], ['fresh weights', 'scratch']);
-      await this.#curves(domain, [`${label}, released`, model], ['transfer', this.#base], {
-        maskHeld: false,
-      });
-      await this.#curves(domain, [`${label}, fresh head`, model], ['transfer, fresh head', this.#base], {
-        head: 'fresh',
+      this.#note(`attacked: ${label}`, {
+        held: await attacked(model, {}),
+        released: await attacked(model, { maskHeld: false }),
+        freshHead: await attacked(model, { head: 'fresh' }),
       });
     }
   }

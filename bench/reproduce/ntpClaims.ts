@@ -184,32 +184,33 @@ export const kVariants: Variant[] = [
   { label: 'sparsity 0.98', option: 'sparsity', options: { sparsity: 0.98 } },
 ];
 
+const kSides = ['held', 'released', 'freshHead'] as const;
+
 /** What each option of the simulated attacker does: none of the other values is better in everything. */
 export function optionClaimsOf(measurements: Measurement[]): Claim[] {
   const table = new Table(measurements);
   const seeds = table.seedsOf('transfer');
   const figures = (label: string) => ({
     drop: over(table.figure('transfer', 'source', seeds), table.figure(label, 'source', seeds)),
-    held: table.areas(`${label}, held`, 'fresh weights', seeds),
-    released: table.areas(`${label}, released`, 'fresh weights', seeds),
-    freshHead: table.areas(`${label}, fresh head`, 'fresh weights', seeds),
+    attacked: kSides.map((side) => table.figure(`attacked: ${label}`, side, seeds)),
   });
   const told = (label: string) => {
-    const { drop, held, released, freshHead } = figures(label);
-    return `${label}: held ${per(held)}, released ${per(released)}, fresh head ${per(freshHead)}, source ${per(drop)}`;
+    const { drop, attacked } = figures(label);
+    return `${label}: ${attacked.map(percent).join(' / ')} %, source ${per(drop)}`;
   };
   const own = figures('defaults');
   const isBetter = (label: string) => {
-    const other = figures(label);
-    return (['drop', 'held', 'released', 'freshHead'] as const).every(
-      (what) => mean(other[what]) < mean(own[what]),
+    const { drop, attacked } = figures(label);
+    return (
+      mean(drop) < mean(own.drop) &&
+      attacked.every((values, i) => mean(values) < mean(own.attacked[i] as number[]))
     );
   };
   return [...new Set(kVariants.slice(1).map(({ option }) => option))].map((option) => {
     const labels = kVariants.filter((variant) => variant.option === option).map(({ label }) => label);
     return {
       id: option,
-      text: `No other value of ${option} is better against all of: mask held, released, a fresh head, and in what the source loses (points).`,
+      text: `No other value of ${option} is better against all three attacks (held / released / fresh head) and on the source (points lost).`,
       measured: [told('defaults'), ...labels.map(told)].join('; '),
       holds: !labels.some(isBetter),
     };

@@ -1,3 +1,18 @@
+/** What ran now, and of what ran before on the same machine what did not. */
+export function mergePerformance(before, now) {
+  const { loadAverage: _, ...machine } = now.machine;
+  const isSame = Object.entries(machine).every(([what, value]) => before?.machine[what] === value);
+  if (!isSame) return now;
+  const merge = (list) => {
+    const kept = before[list].map(
+      (one) => now[list].find(({ name }) => name === one.name) ?? { date: before.date, ...one },
+    );
+    const added = now[list].filter(({ name }) => !before[list].some((one) => one.name === name));
+    return [...kept, ...added];
+  };
+  return { ...now, contests: merge('contests'), cases: merge('cases') };
+}
+
 // The page that shows what `npm run bench -- --publish` measured.
 export function renderPerformance({ machine, date, cases, contests }) {
   const { cpu, cores, threads, memoryGigabytes, system, loadAverage } = machine;
@@ -21,7 +36,7 @@ export function renderPerformance({ machine, date, cases, contests }) {
   ].join('\n');
 }
 
-function contest({ name, weights, instructionSet, sides, leftOut, versions }) {
+function contest({ name, weights, instructionSet, sides, leftOut, versions, date }) {
   const rows = Object.entries(sides).map(
     ([side, { median, quartiles, ratio, ratioInterval, gigabytesPerSecond, grownMegabytes }]) =>
       `| ${side} | ${ms(median)} (${quartiles.map(ms).join(' to ')}) | ${times(ratio)} (${ratioInterval.map(times).join(' to ')}) | ${gigabytesPerSecond?.toFixed(1) ?? ''} | ${grownMegabytes?.toFixed(1) ?? ''} |`,
@@ -33,7 +48,7 @@ function contest({ name, weights, instructionSet, sides, leftOut, versions }) {
     '',
     `### ${name}`,
     '',
-    `${weights.toLocaleString('en-US')} weights, ${instructionSet}; ${facts}.`,
+    `${weights.toLocaleString('en-US')} weights, ${instructionSet}; ${facts}${date ? `; ${date.slice(0, 10)}` : ''}.`,
     '',
     '| side | median ms | times ours | GB/s | first call grew MiB |',
     '| --- | --- | --- | --- | --- |',
@@ -44,11 +59,11 @@ function contest({ name, weights, instructionSet, sides, leftOut, versions }) {
 
 function table(cases) {
   return [
-    '| case | ours, ms | PyTorch, ms | PyTorch over ours |',
-    '| --- | --- | --- | --- |',
+    '| case | ours, ms | PyTorch, ms | PyTorch over ours | |',
+    '| --- | --- | --- | --- | --- |',
     ...cases.map(
-      ({ name, ours, pytorch, ratio, ratioInterval }) =>
-        `| ${name} | ${ms(ours.median)} (${ours.quartiles.map(ms).join(' to ')}) | ${ms(pytorch.median)} (${pytorch.quartiles.map(ms).join(' to ')}) | ${times(ratio)} (${ratioInterval.map(times).join(' to ')}) |`,
+      ({ name, ours, pytorch, ratio, ratioInterval, date }) =>
+        `| ${name} | ${ms(ours.median)} (${ours.quartiles.map(ms).join(' to ')}) | ${ms(pytorch.median)} (${pytorch.quartiles.map(ms).join(' to ')}) | ${times(ratio)} (${ratioInterval.map(times).join(' to ')}) | ${date.slice(0, 10)} |`,
     ),
   ];
 }
