@@ -53,6 +53,14 @@ def outputs():
     out["shrink"] = [ops.admm_shrink_(z, weights, u, masks, delta=0.3), *z]
     out["keep"] = [*ops.admm_keep_(z, weights, u, masks, kept=100000), *z]
     out["dual"] = [ops.admm_dual_(u, weights, z), *u]
+    images = normal(7, (6 * 19 * 12 * 10,))[0].view(6, 19, 12, 10).contiguous(memory_format=torch.channels_last)
+    weight, bias = normal(8, (19, 19))
+    for pooled in (False, True):
+        mean, variance = torch.zeros(19), torch.ones(19)
+        y, statistics, chosen = ops.batch_norm_relu_forward_(images, weight, bias, mean, variance, 0.1, 1e-5, pooled)
+        parts = ops.batch_norm_relu_backward(y.sin(), images, weight, bias, statistics, chosen)
+        out[f"norm {pooled}"] = [y, statistics, chosen, mean, variance, *parts]
+    out["relu pool"] = [ops.relu_pool(images)]
     large = normal(6, (2**20 + 3,))
     for share in (0.1, 0.5, 0.9):
         out[f"select {share}"] = [*ops.select_lowest(large, round(large[0].numel() * share)), *ops.select_lowest(weights, round(sum(SIZES) * share))]
