@@ -178,7 +178,7 @@ class Bench {
     await this.#curves(
       domain,
       [`${prefix}simulated attacker, held`, simulated],
-      [`${prefix}simulated attacker, released`, simulated],
+      [`${prefix}magnitude, held`, this.#magnitude],
     );
   }
 

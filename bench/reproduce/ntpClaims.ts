@@ -129,7 +129,7 @@ export function termClaimsOf(measurements: Measurement[]): Claim[] {
     {
       id: 'optdigits',
       text: 'To optdigits, mask held, the area with the simulated attacker is at least 0.3 below that of magnitude pruning.',
-      measured: `area ${per(held)} (released ${per(other('simulated attacker, released'))}), magnitude ${per(other('magnitude, held'))}, transfer ${per(other('transfer'))}`,
+      measured: `area ${per(held)}, magnitude ${per(other('magnitude, held'))}, transfer ${per(other('transfer'))}`,
       holds: mean(held) <= mean(other('magnitude, held')) - 0.3,
     },
   ];
