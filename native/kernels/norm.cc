@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
+#include "kernels/cpu/driver.h"
 #include "kernels/cpu/pixels.h"
 
 // What a convolutional network spends its time on beside convolutions: each of these layers reads and writes
@@ -235,13 +236,7 @@ at::Tensor reluPool(const at::Tensor& input) {
 }
 
 const cpu::PixelPasses& cpu::pixelPasses() {
-  static const PixelPasses& passes = [&]() -> const PixelPasses& {
-    const std::string capability = at::get_cpu_capability();
-    if (capability == "AVX512") return kPixelsAvx512;
-    if (capability == "AVX2") return kPixelsAvx2;
-    return kPixelsDefault;
-  }();
-  return passes;
+  return forMachine(&kPixelsAvx512, &kPixelsAvx2, &kPixelsDefault);
 }
 
 TORCH_LIBRARY_IMPL(espalier, CPU, m) {

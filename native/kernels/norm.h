@@ -7,7 +7,7 @@
 #include "kernels/ops.h"
 
 // Batch norm in training, the relu behind it, and with `pooled` the maximum of 2 x 2 windows behind that,
-// over contiguous float32 images [N, C, H, W] on the CPU.
+// over channels-last float32 images [N, C, H, W] on the CPU.
 namespace espalier::kernels {
 
 using OptionalTensor = std::optional<at::Tensor>;

@@ -59,17 +59,23 @@ void replace(Graph& graph, Node* first, Node* last, const char* op, const std::v
   }
 }
 
+bool isConvolution(const Node* node) {
+  return is(node, {"aten::conv2d", "aten::_convolution", "aten::convolution"});
+}
+
+bool isRelu(const Node* node) { return is(node, {"aten::relu", "aten::relu_"}); }
+
 // Whether a value is a tensor of its own that nothing else reads: it may be left unchanged where the code
 // changes it.
 bool isOwn(const Value* value) {
   return value->uses().size() == 1 &&
-         is(value->node(), {"aten::batch_norm", "aten::conv2d", "aten::_convolution", "aten::convolution"});
+         (is(value->node(), {"aten::batch_norm"}) || isConvolution(value->node()));
 }
 
 // Images come to a convolution in the layout that it and the fused operator behind it are fast in.
 void layOut(Graph& graph, Value* input) {
   Node* convolution = input->node();
-  if (!is(convolution, {"aten::conv2d", "aten::_convolution", "aten::convolution"})) return;
+  if (!isConvolution(convolution)) return;
   const torch::jit::WithInsertPoint point(convolution);
   Node* node = graph.insertNode(
       graph.create(c10::Symbol::fromQualString("espalier_graph::channels_last"), {convolution->input(0)}));
@@ -81,10 +87,8 @@ bool fuseOne(Graph& graph) {
   for (Node* node : allNodes(graph)) {
     // batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled)
     const bool isNorm = is(node, {"aten::batch_norm"}) && isConstant(node->input(5), c10::IValue(true));
-    const bool isRelu = is(node, {"aten::relu", "aten::relu_"});
-    if (!isNorm && !isRelu) continue;
     Node* relu = isNorm ? onlyReader(node) : node;
-    if (relu == nullptr || !is(relu, {"aten::relu", "aten::relu_"})) continue;
+    if (relu == nullptr || !isRelu(relu)) continue;
     Node* pool = onlyReader(relu);
     const bool pooled = pool != nullptr && isPoolOfTwo(pool);
     if (isNorm) {

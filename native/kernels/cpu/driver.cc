@@ -18,22 +18,15 @@ std::vector<Chunk> chunksOf(at::TensorList tensors, int64_t size) {
   return chunks;
 }
 
-const FloatTables& floatTables() {
-  static const FloatTables& tables = [&]() -> const FloatTables& {
+const char* instructionSet() {
+  static const char* const name = [] {
     const std::string capability = at::get_cpu_capability();
-    if (capability == "AVX512") return kFloatAvx512;
-    if (capability == "AVX2") return kFloatAvx2;
-    return kFloatDefault;
+    return capability == "AVX512" ? "avx512" : capability == "AVX2" ? "avx2" : "baseline";
   }();
-  return tables;
+  return name;
 }
 
-const char* instructionSet() {
-  const FloatTables* tables = &floatTables();
-  if (tables == &kFloatAvx512) return "avx512";
-  if (tables == &kFloatAvx2) return "avx2";
-  return "baseline";
-}
+const FloatTables& floatTables() { return forMachine(&kFloatAvx512, &kFloatAvx2, &kFloatDefault); }
 
 TORCH_LIBRARY_IMPL(espalier, CPU, m) { implement<Driver>(m); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -39,8 +40,15 @@ void forEachChunk(const std::vector<Chunk>& chunks, const Body& body) {
 }
 
 // The widest instruction set that this machine has (ATEN_CPU_CAPABILITY may ask for less).
-const FloatTables& floatTables();
+// "avx512", "avx2" or "baseline".
 const char* instructionSet();
+// Of what is compiled once an instruction set, that which runs here.
+template <class T>
+const T& forMachine(const T* avx512, const T* avx2, const T* baseline) {
+  const std::string_view name = instructionSet();
+  return *(name == "avx512" ? avx512 : name == "avx2" ? avx2 : baseline);
+}
+const FloatTables& floatTables();
 
 template <class Functor>
 RunChunk<Functor> chosen() {

@@ -408,12 +408,7 @@ std::vector<at::Tensor> selectLowest(at::TensorList tensors, int64_t cut) {
                       [&](auto type) { return cutLowest(kOp, Values<decltype(type)>(tensors), cut); });
 }
 
-const SelectPasses& selectPasses() {
-  const FloatTables* tables = &floatTables();
-  if (tables == &kFloatAvx512) return kSelectAvx512;
-  if (tables == &kFloatAvx2) return kSelectAvx2;
-  return kSelectDefault;
-}
+const SelectPasses& selectPasses() { return forMachine(&kSelectAvx512, &kSelectAvx2, &kSelectDefault); }
 
 TORCH_LIBRARY_IMPL(espalier, CPU, m) {
   m.impl("kth_magnitude", TORCH_FN(kthMagnitude));
