@@ -124,8 +124,8 @@ class Graph {
   c10::IValue train(std::vector<c10::IValue> inputs) const;
   // As run(), and fills `taps[i]` for points[i].
   c10::IValue run(std::vector<c10::IValue> inputs, const std::vector<TapPoint>& points, Taps& taps) const;
-  // The forward in two parts, fused as in train(): `encode` gives the value between them, `head` goes on from it. Both read the
-  // module's weights of the moment.
+  // The forward in two parts, fused as in train(): `encode` gives the value between them, `head` goes on from
+  // it. Both read the module's weights of the moment.
   struct Split {
     std::function<at::Tensor(std::vector<c10::IValue>)> encode;
     std::function<c10::IValue(const at::Tensor& features)> head;
