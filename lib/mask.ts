@@ -9,6 +9,7 @@ interface MaskFacts {
   digest: string;
   weights: number;
   kept: number;
+  dense: string | null;
 }
 
 /** Which weights are kept: true where kept, the same on every device. */
@@ -50,7 +51,12 @@ export class Mask extends Handle<MaskFacts> {
     return this.weights === 0 ? 0 : 1 - this.kept / this.weights;
   }
 
-  /** SHA-256 of what `save` writes. */
+  /** Digest of the one model that it was made for; null where it fits any model with weights of these shapes. */
+  get dense(): string | null {
+    return this[kNative].facts.dense;
+  }
+
+  /** SHA-256 of the pattern: masks that keep the same weights have the same. */
   get digest(): string {
     return this[kNative].facts.digest;
   }

@@ -5,7 +5,9 @@ import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
 import { redensifyMethod } from './attack/redensify.js';
 import { retrainHeadMethod } from './attack/retrainHead.js';
 import { sourceRepairMethod } from './attack/sourceRepair.js';
+import { applyMaskMethod } from './authorize/applyMask.js';
 import { nonTransferablePruningMethod } from './authorize/nonTransferablePruning.js';
+import { removeMaskMethod } from './authorize/removeMask.js';
 import { accuracyMethod } from './evaluate/accuracy.js';
 import { authorizationMethod } from './evaluate/authorization.js';
 import { domainsMethod } from './evaluate/domains.js';
@@ -23,6 +25,8 @@ export const allMethods: readonly AnyMethod[] = [
   magnitudeMethod,
   learnedThresholdMethod,
   nonTransferablePruningMethod,
+  applyMaskMethod,
+  removeMaskMethod,
   accuracyMethod,
   domainsMethod,
   sampleWiseLearningCurveMethod,

@@ -2,9 +2,12 @@ import { type SampleName, sampleNames } from '../data/index.js';
 import { Dataset } from '../dataset.js';
 import { Domain } from '../domain.js';
 import { expected } from '../errors.js';
+import { Key } from '../key.js';
+import { Mask } from '../mask.js';
 import { allMethods } from '../methods.js';
 import { type Architecture, Model } from '../model.js';
 import { handleClasses, type Noun } from '../schema/handle.js';
+import { Trail } from '../trail.js';
 import type { ImageShape, Library } from './library.js';
 import { UsageError } from './usage.js';
 
@@ -18,7 +21,10 @@ export const espalier: Library = {
   async open(noun, path, { device, trust }) {
     if (noun === 'Model') return await Model.load(path, { device, trust });
     if (noun === 'Dataset') return await Dataset.open(path);
-    throw expected('a model or a dataset', 'the file', noun);
+    if (noun === 'Mask') return await Mask.load(path);
+    if (noun === 'Key') return await Key.load(path);
+    if (noun === 'Trail') return await Trail.load(path);
+    throw expected('a noun that is a file', 'the file', noun);
   },
 
   async create({ architecture, classes, ...options }) {

@@ -21,7 +21,7 @@ export interface Library {
   methods: readonly AnyMethod[];
   /** Whether what the noun stands for can be written to a file. */
   saves(noun: string): boolean;
-  /** A handle of one of the nouns that are files: 'Model', 'Mask', 'Dataset'. */
+  /** A handle of one of the nouns that are files: 'Model', 'Mask', 'Key', 'Trail', 'Dataset'. */
   open(noun: string, path: string, options: OpenOptions): Promise<unknown>;
   /** A fresh model: `architecture` and what `Model.create` takes. */
   create(creation: Creation): Promise<unknown>;

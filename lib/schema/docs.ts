@@ -4,6 +4,7 @@ import type { AnyMethod } from './method.js';
 /** The options of a method as a table for its page, nested options by their dotted names. */
 export function optionsTable(method: AnyMethod): string {
   const rows = rowsOf(method.options, '');
+  if (rows.length === 0) return 'None of its own, only those of every run.';
   return ['| option | takes | default | |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 

@@ -3,6 +3,7 @@ import type { NativeHandle } from '../binding.js';
 import { Dataset } from '../dataset.js';
 import { Domain } from '../domain.js';
 import { kWrap } from '../handle.js';
+import { Key } from '../key.js';
 import { Mask } from '../mask.js';
 import { Model } from '../model.js';
 import { Trail } from '../trail.js';
@@ -14,11 +15,12 @@ export interface Handles {
   Dataset: Dataset;
   Domain: Domain;
   Mask: Mask;
+  Key: Key;
   Trail: Trail;
 }
 export type Noun = keyof Handles;
 export type HandleOf<N extends Noun> = Handles[N];
-export const handleClasses = { Model, Dataset, Domain, Mask, Trail };
+export const handleClasses = { Model, Dataset, Domain, Mask, Key, Trail };
 
 /** A handle as an input of a method. */
 export function handle<N extends Noun>(noun: N): z.ZodCustom<HandleOf<N>, HandleOf<N>> {

@@ -19,7 +19,8 @@ Napi::Value guarded(Addon& addon, const Export& exported, const Napi::CallbackIn
 }  // namespace
 
 Addon::Addon(Napi::Env env, Napi::Object exports) : mailbox_(Mailbox::open(env)) {
-  for (const Exports& family : {runExports(), modelExports(), dataExports(), maskExports(), trailExports()}) {
+  for (const Exports& family :
+       {runExports(), modelExports(), dataExports(), maskExports(), keyExports(), trailExports()}) {
     for (const Export& exported : family) {
       const auto call = [this, exported](const Napi::CallbackInfo& info) {
         return guarded(*this, exported, info);

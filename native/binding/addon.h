@@ -54,6 +54,7 @@ Exports runExports();
 Exports modelExports();
 Exports dataExports();
 Exports maskExports();
+Exports keyExports();
 Exports trailExports();
 
 }  // namespace espalier::binding

@@ -75,12 +75,13 @@ void syncFolder(const std::string& folder, const std::string& path) {
 
 }  // namespace
 
-void writeFileAtomically(const std::string& path, std::string_view bytes) {
+void writeFileAtomically(const std::string& path, std::string_view bytes, FileAccess access) {
   static std::atomic<uint64_t> serial{0};
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   const std::string folder = parent.empty() ? "." : parent.string();
   Temporary temporary(text(path, ".", ::getpid(), "-", serial.fetch_add(1), ".tmp"));
-  Descriptor file(temporary.path(), O_WRONLY | O_CREAT | O_EXCL, 0666);
+  Descriptor file(temporary.path(), O_WRONLY | O_CREAT | O_EXCL,
+                  access == FileAccess::kOwnerOnly ? 0600 : 0666);
   if (!file.isOpen()) failIo("write", path, errno);
   writeAll(file.get(), bytes, path);
   if (::fsync(file.get()) != 0) failIo("write", path, errno);

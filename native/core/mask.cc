@@ -32,12 +32,16 @@ const ParameterInfo& findWeight(const Model& model, const Mask::Entry& entry) {
 }
 }  // namespace
 
-Mask::Mask(std::vector<Entry> entries) : entries_(std::move(entries)) {}
+Mask::Mask(std::vector<Entry> entries, std::string dense)
+    : entries_(std::move(entries)), dense_(std::move(dense)) {}
 
 Value Mask::describe() const {
   Sha256 hash;
-  writeTo([&](std::string_view piece) { hash.update(piece); });
-  return Value::Map{{"digest", hash.hex()}, {"weights", weights()}, {"kept", kept()}};
+  writeTo(Value::Map{{"format", kFormat}}, [&](std::string_view piece) { hash.update(piece); });
+  return Value::Map{{"digest", hash.hex()},
+                    {"weights", weights()},
+                    {"kept", kept()},
+                    {"dense", dense_.empty() ? Value() : Value(dense_)}};
 }
 
 std::shared_ptr<Mask> Mask::ofNonZeros(const Model& model) {
@@ -92,15 +96,17 @@ std::vector<at::Tensor> Mask::parallelTo(const Model& model) const {
   return masks;
 }
 
-void Mask::writeTo(const std::function<void(std::string_view)>& sink) const {
+void Mask::writeTo(const Value& metadata, const std::function<void(std::string_view)>& sink) const {
   NamedTensors tensors;
   for (const Entry& entry : entries_) tensors.emplace_back(entry.path, entry.kept);
-  writeSafetensors(tensors, Value::Map{{"format", kFormat}}, sink);
+  writeSafetensors(tensors, metadata, sink);
 }
 
 std::string Mask::saveBytes() const {
   std::string bytes;
-  writeTo([&](std::string_view piece) { bytes += piece; });
+  Value metadata = Value::Map{{"format", kFormat}};
+  if (!dense_.empty()) metadata.set("dense", dense_);
+  writeTo(metadata, [&](std::string_view piece) { bytes += piece; });
   return bytes;
 }
 
@@ -121,7 +127,8 @@ std::shared_ptr<Mask> Mask::fromBytes(std::string_view bytes, std::string_view w
     }
     entries.push_back({name, tensor});
   }
-  return std::make_shared<Mask>(std::move(entries));
+  const Value* dense = file.metadata.find("dense");
+  return std::make_shared<Mask>(std::move(entries), dense == nullptr ? std::string() : dense->asString());
 }
 
 std::shared_ptr<Mask> Mask::load(const std::string& path) {

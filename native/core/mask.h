@@ -19,7 +19,7 @@ class Mask : public Handle {
  public:
   static constexpr std::string_view kKind = "Mask";
   std::string_view kind() const override { return kKind; }
-  // { digest, weights, kept }
+  // { digest, weights, kept, dense }; the digest is that of the pattern, whatever model it was made for
   Value describe() const override;
 
   struct Entry {
@@ -27,7 +27,8 @@ class Mask : public Handle {
     at::Tensor kept;   // bool, the weight's shape
   };
 
-  explicit Mask(std::vector<Entry> entries);
+  // `dense`: digest of the one model that it was made for; empty where it fits any of these shapes.
+  explicit Mask(std::vector<Entry> entries, std::string dense = {});
   // A model's mask: the nonzero pattern of its prunable weights, and of what its manifest lists as pruned.
   static std::shared_ptr<Mask> ofNonZeros(const Model& model);
   // The format of saveBytes(); ERR_CHECKPOINT_INVALID names `what`.
@@ -35,6 +36,7 @@ class Mask : public Handle {
   static std::shared_ptr<Mask> load(const std::string& path);
 
   const std::vector<Entry>& entries() const { return entries_; }
+  const std::string& dense() const { return dense_; }
   int64_t weights() const;
   int64_t kept() const;
   double sparsity() const;
@@ -49,9 +51,10 @@ class Mask : public Handle {
 
  private:
   // The bytes of the mask's file, piece by piece.
-  void writeTo(const std::function<void(std::string_view)>& sink) const;
+  void writeTo(const Value& metadata, const std::function<void(std::string_view)>& sink) const;
 
   std::vector<Entry> entries_;
+  std::string dense_;
 };
 
 // Applies the mask, and writes into the manifest which weights it cut and how sparse the model is: what later

@@ -7,7 +7,9 @@
 #include "methods/attack/redensify.h"
 #include "methods/attack/retrain_head.h"
 #include "methods/attack/source_repair.h"
+#include "methods/authorize/apply_mask.h"
 #include "methods/authorize/non_transferable_pruning.h"
+#include "methods/authorize/remove_mask.h"
 #include "methods/evaluate/accuracy.h"
 #include "methods/evaluate/authorization.h"
 #include "methods/evaluate/domains.h"
@@ -26,6 +28,8 @@ const MethodTable& methodRegistry() {
       pruneMagnitude(),
       pruneLearnedThreshold(),
       authorizeNonTransferablePruning(),
+      authorizeApplyMask(),
+      authorizeRemoveMask(),
       evaluateAccuracy(),
       evaluateDomains(),
       evaluateSampleWiseLearningCurve(),

@@ -80,4 +80,30 @@ test(
   { timeoutMs: 240_000 },
 );
 
+test(
+  'a mask locks a model and its key opens it, as the page of authorize.applyMask types it',
+  async () => {
+    await done(
+      'train supervised --architecture convnet --widths 4,4 --input-size 28 --domain mnist --epochs 1 --out dense.pt',
+    );
+    await done('prune magnitude dense.pt --sparsity 0.5 --out pruned.pt --out-mask half.mask');
+    const { stdout } = await done('authorize apply-mask dense.pt half.mask --out shut.pt --out-key shut.key');
+    assert.match(stdout, /cut/i);
+    await done('authorize remove-mask shut.pt shut.key --out open.pt');
+    const digest = async (file: string) =>
+      (JSON.parse((await done(`inspect ${file} --json`)).stdout) as { digest: string }).digest;
+    assert.is(await digest('open.pt'), await digest('dense.pt'));
+    assert.is.not(await digest('shut.pt'), await digest('dense.pt'));
+    const wrong = await runChild(main, 'authorize remove-mask dense.pt shut.key --out no.pt'.split(' '), {
+      cwd: folder,
+      env,
+      deadlineMs: kDeadlineMs,
+    });
+    assert.is(wrong.code, 2);
+    assert.match(wrong.stderr, /the model that the key was made with/);
+    assert.not.ok(existsSync(at('no.pt')));
+  },
+  { timeoutMs: 240_000 },
+);
+
 test.run();

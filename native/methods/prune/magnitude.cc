@@ -275,6 +275,9 @@ class Pruner {
     }
     if (options_.fineTune) report_.fineTune = train(options_.fineTune->epochs);
     report_.achieved = measureSparsity(candidates());
+    const bool isTrained = options_.gradual || options_.fineTune;
+    // What was chosen among trained weights says nothing about those of before.
+    if (!isTrained) mask_ = std::make_shared<Mask>(mask_->entries(), inputs_.model->digest());
     return {model_, mask_};
   }
 
