@@ -98,18 +98,19 @@ test('a model against itself loses nothing, and has no ratio', async () => {
 });
 
 // Brightness says the class; `named` what the classes are called.
-async function labelled(name: string, named: number[]): Promise<Domain> {
+async function labelled(name: string, named: number[], noise = 7): Promise<Domain> {
   const count = 160;
-  const data = Uint8Array.from({ length: count * 64 }, (_, i) => (Math.floor(i / 64) % 4) * 60 + (i % 7));
+  const data = Uint8Array.from({ length: count * 64 }, (_, i) => (Math.floor(i / 64) % 4) * 60 + (i % noise));
   const labels = Array.from({ length: count }, (_, i) => named[i % 4] as number);
   const all = await Dataset.from({ data, shape: [count, 1, 8, 8], labels, classes: 4 });
   return await Domain.open({ name, fit: all, report: all });
 }
 
+const trained = async (domain: Domain) =>
+  (await train.supervised(await smallNet(), { domain, epochs: 12, batchSize: 16 })).model;
+
 test('where one side gained, the ratio is negative', async () => {
   const [plain, swapped] = [await labelled('plain', [0, 1, 2, 3]), await labelled('swapped', [1, 0, 2, 3])];
-  const trained = async (domain: Domain) =>
-    (await train.supervised(await smallNet(), { domain, epochs: 12, batchSize: 16 })).model;
   const [original, other] = [await trained(plain), await trained(swapped)];
   const { report } = await evaluate.sourceTargetDrop(original, other, { source: swapped, target: plain });
   const { source, targets } = report.figures;
@@ -126,6 +127,18 @@ test('where one side gained, the ratio is negative', async () => {
   assert.equal(shown.highlights[2]?.value, '-2');
   const turned = await evaluate.sourceTargetDrop(original, other, { source: plain, target: swapped });
   assert.equal(turned.report.figures.ratioOfMeans.value, -0.5);
+});
+
+test('domains are resampled independently of each other', async () => {
+  const [plain, swapped] = [await labelled('plain', [0, 1, 2, 3]), await labelled('swapped', [1, 0, 2, 3])];
+  const twin = await labelled('twin', [0, 1, 2, 3], 5);
+  const [original, other] = [await trained(plain), await trained(swapped)];
+  const { figures } = (await evaluate.sourceTargetDrop(original, other, { source: plain, target: twin }))
+    .report;
+  assert.deepEqual(figures.targets[0]?.pairs, figures.source.pairs);
+  const { value, interval } = figures.ratioOfMeans;
+  assert.equal(value, 1);
+  assert.ok((interval?.[0] ?? 1) < 0.9 && (interval?.[1] ?? 1) > 1.1, String(interval));
 });
 
 test('the seed decides the interval, and nothing else', async () => {
