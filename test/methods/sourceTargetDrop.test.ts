@@ -94,7 +94,11 @@ test('a model against itself loses nothing, and has no ratio', async () => {
   }
   assert.deepEqual(figures.ratioOfMeans, { value: null, interval: null });
   assert.deepEqual(figures.meanOfRatios, { value: null, interval: null });
-  assert.equal(present(report).highlights[2]?.value, '–');
+  assert.deepEqual(present(report).highlights[2], {
+    label: 'ST-D, ratio of the means',
+    value: '–',
+    note: 'not defined',
+  });
 });
 
 // Brightness says the class; `named` what the classes are called.

@@ -54,8 +54,8 @@ export const sourceTargetDrop = presenter(dropFigures, (figures) => {
 });
 
 function highlight(label: string, shown: Estimate, give: (value: number) => string): Highlight {
-  const value = isNumber(shown.value) ? give(shown.value) : '–';
-  return { label, value, note: between(shown, give) };
+  if (!isNumber(shown.value)) return { label, value: '–', note: 'not defined' };
+  return { label, value: give(shown.value), note: shown.interval ? between(shown, give) : 'no interval' };
 }
 
 function drops({ source, targets }: DropFigures): Block {
