@@ -12,6 +12,7 @@ import { accuracyMethod } from './evaluate/accuracy.js';
 import { authorizationMethod } from './evaluate/authorization.js';
 import { domainsMethod } from './evaluate/domains.js';
 import { sampleWiseLearningCurveMethod } from './evaluate/sampleWiseLearningCurve.js';
+import { sourceTargetDropMethod } from './evaluate/sourceTargetDrop.js';
 import { learnedThresholdMethod } from './prune/learnedThreshold.js';
 import { magnitudeMethod } from './prune/magnitude.js';
 import type { AnyMethod } from './schema/method.js';
@@ -30,6 +31,7 @@ export const allMethods: readonly AnyMethod[] = [
   accuracyMethod,
   domainsMethod,
   sampleWiseLearningCurveMethod,
+  sourceTargetDropMethod,
   authorizationMethod,
   fineTuneMethod,
   retrainHeadMethod,

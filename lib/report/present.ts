@@ -10,6 +10,7 @@ import { magnitude } from './figures/magnitude.js';
 import { nonTransferablePruning } from './figures/nonTransferablePruning.js';
 import type { Presenter } from './figures/presenter.js';
 import { sampleWiseLearningCurve } from './figures/sampleWiseLearningCurve.js';
+import { sourceTargetDrop } from './figures/sourceTargetDrop.js';
 import { supervised } from './figures/supervised.js';
 import { isNumber, label, plain } from './format.js';
 import { type AnyReport, isObject } from './report.js';
@@ -23,6 +24,7 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['evaluate.accuracy', accuracy],
   ['evaluate.domains', domains],
   ['evaluate.sampleWiseLearningCurve', sampleWiseLearningCurve],
+  ['evaluate.sourceTargetDrop', sourceTargetDrop],
   ['evaluate.authorization', authorization],
   ...[
     'fineTune',

@@ -108,20 +108,25 @@ ClassificationFigures evaluateDataset(const Model& model, const DatasetPtr& data
   return figures;
 }
 
-Answers answersOn(const Model& model, const DatasetPtr& dataset, const std::function<void()>& tick) {
+// Which samples the model is right on.
+at::Tensor rightOn(const Model& model, const DatasetPtr& dataset, const std::function<void()>& tick) {
   const torch::NoGradGuard noGrad;
   StreamOptions options;
   options.batchSize = std::min(dataset->size(), defaultBatch(model));
   options.shuffle = false;
   BatchStream stream(dataset, options, model.device());
   Scorer scorer(model, /*optimise=*/true);
-  at::Tensor right = torch::zeros({}, at::TensorOptions().device(model.device()).dtype(at::kLong));
+  std::vector<at::Tensor> right;
   for (int64_t i = 0; i < stream.batchesPerEpoch(); ++i) {
     tick();
     const Batch batch = stream.at(0, i);
-    right += scorer.logits(batch.inputs).argmax(1).eq(batch.labels).sum();
+    right.push_back(scorer.logits(batch.inputs).argmax(1).eq(batch.labels));
   }
-  return {right.item<int64_t>(), dataset->size()};
+  return torch::cat(right);
+}
+
+Answers answersOn(const Model& model, const DatasetPtr& dataset, const std::function<void()>& tick) {
+  return {rightOn(model, dataset, tick).sum().item<int64_t>(), dataset->size()};
 }
 
 }  // namespace
@@ -189,6 +194,18 @@ Answers countAnswers(const Model& model, const SelectData& data, const std::func
 
 PublishedAnswers countAnswers(const Model& model, const ReportData& data, const std::function<void()>& tick) {
   return PublishedAnswers(answersOn(model, data.dataset(), tick));
+}
+
+PublishedPairs pairAnswers(const Model& first, const Model& second, const ReportData& data,
+                           const std::function<void()>& tick) {
+  const at::Tensor byFirst = rightOn(first, data.dataset(), tick).cpu();
+  const at::Tensor bySecond = rightOn(second, data.dataset(), tick).cpu();
+  PairedAnswers pairs;
+  pairs.both = byFirst.logical_and(bySecond).sum().item<int64_t>();
+  pairs.onlyFirst = byFirst.sum().item<int64_t>() - pairs.both;
+  pairs.onlySecond = bySecond.sum().item<int64_t>() - pairs.both;
+  pairs.neither = data->size() - pairs.both - pairs.onlyFirst - pairs.onlySecond;
+  return PublishedPairs(pairs);
 }
 
 int64_t answerBatches(const Model& model, const Dataset& dataset) {

@@ -106,6 +106,41 @@ class PublishedAnswers {
   int64_t samples_ = 0;
 };
 
+// The answers of two models to the same samples.
+struct PairedAnswers {
+  int64_t both = 0;  // were right
+  int64_t onlyFirst = 0;
+  int64_t onlySecond = 0;
+  int64_t neither = 0;
+  int64_t samples() const { return both + onlyFirst + onlySecond + neither; }
+  Answers first() const { return {both + onlyFirst, samples()}; }
+  Answers second() const { return {both + onlySecond, samples()}; }
+  template <class V>
+  void fields(V&& visit) {
+    visit("both", both);
+    visit("onlyFirst", onlyFirst);
+    visit("onlySecond", onlySecond);
+    visit("neither", neither);
+  }
+};
+
+// The same on report data. `published` is for arithmetic among published figures, as above.
+class PublishedPairs {
+ public:
+  PublishedPairs() = default;
+  explicit PublishedPairs(const PairedAnswers& pairs) : pairs_(pairs) {}
+  const PairedAnswers& published() const { return pairs_; }
+  PublishedAnswers first() const { return PublishedAnswers(pairs_.first()); }
+  PublishedAnswers second() const { return PublishedAnswers(pairs_.second()); }
+  template <class V>
+  void fields(V&& visit) {
+    pairs_.fields(visit);
+  }
+
+ private:
+  PairedAnswers pairs_;
+};
+
 struct EvaluationOptions {
   LiteralOr<"auto", int64_t> batchSize;  // 'auto': by the device
   // Whether a frozen copy may be used; its logits are checked against the plain ones on the first batch.
@@ -137,7 +172,10 @@ ClassificationFigures evaluateBetween(const Model& model, const SelectData& data
 // called before each batch, and may throw.
 Answers countAnswers(const Model& model, const SelectData& data, const std::function<void()>& tick);
 PublishedAnswers countAnswers(const Model& model, const ReportData& data, const std::function<void()>& tick);
-// How many batches that takes.
+// The same of two models sample by sample, one model after the other.
+PublishedPairs pairAnswers(const Model& first, const Model& second, const ReportData& data,
+                           const std::function<void()>& tick);
+// How many batches a model's answers take.
 int64_t answerBatches(const Model& model, const Dataset& dataset);
 
 }  // namespace espalier

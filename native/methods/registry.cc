@@ -14,6 +14,7 @@
 #include "methods/evaluate/authorization.h"
 #include "methods/evaluate/domains.h"
 #include "methods/evaluate/sample_wise_learning_curve.h"
+#include "methods/evaluate/source_target_drop.h"
 #include "methods/prune/learned_threshold.h"
 #include "methods/prune/magnitude.h"
 #include "methods/train/contrastive.h"
@@ -33,6 +34,7 @@ const MethodTable& methodRegistry() {
       evaluateAccuracy(),
       evaluateDomains(),
       evaluateSampleWiseLearningCurve(),
+      evaluateSourceTargetDrop(),
       evaluateAuthorization(),
       attackFineTune(),
       attackRetrainHead(),

@@ -136,6 +136,32 @@ test(
   kSlow,
 );
 
+test(
+  'the drop on the source stands beside that on the target',
+  async () => {
+    const kDrop = 'evaluate source-target-drop dense.pt sparse.pt --source mnist --target syn --seed 1';
+    const { stdout } = await done(`${kDrop} --resamples 300 --json`);
+    const { report } = linesOf(stdout).at(-1) as unknown as {
+      report: {
+        method: string;
+        options: { resamples: number };
+        figures: { source: { domain: string; drop: object }; targets: { domain: string; drop: object }[] };
+      };
+    };
+    assert.is(report.method, 'evaluate.sourceTargetDrop');
+    assert.is(report.options.resamples, 300);
+    const { source, targets } = report.figures;
+    assert.equal([source.domain, ...targets.map(({ domain }) => domain)], ['mnist', 'syn']);
+    assert.match((await done(kDrop)).stdout, /^Drop on mnist and on syn$/m);
+    const refused = await espalier(
+      'evaluate sourceTargetDrop dense.pt sparse.pt --source mnist --target mnist',
+    );
+    assert.is(refused.code, 1);
+    assert.match(refused.stderr, 'same report data again as mnist');
+  },
+  kSlow,
+);
+
 for (const [signal, code, line, whole] of [
   ['SIGINT', 130, kTrain, 'dense.pt'],
   ['SIGTERM', 143, kPrune, 'sparse.pt'],

@@ -45,6 +45,7 @@ const pictured = [
   'evaluate.accuracy',
   'evaluate.domains',
   'evaluate.sampleWiseLearningCurve',
+  'evaluate.sourceTargetDrop',
   'attack.fineTune',
   'attack.batchNormAdaptation',
 ];
