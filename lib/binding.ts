@@ -73,12 +73,14 @@ export interface NativeBinding {
   maskSave(mask: NativeHandle, path: string): Promise<void>;
   /** The nonzero pattern of a model's prunable weights. */
   maskOf(model: NativeHandle): Promise<NativeHandle>;
+  keyCreate(): Promise<NativeHandle>;
   keyLoad(path: string): Promise<NativeHandle>;
   keySave(key: NativeHandle, path: string): Promise<void>;
   trailLoad(path: string): Promise<NativeHandle>;
   trailSave(trail: NativeHandle, path: string): Promise<void>;
   trailPick(trail: NativeHandle, by: { density: number } | { accuracyDrop: number }): Promise<NativeHandle>;
 
+  domainPatch(domain: NativeHandle, key: NativeHandle, patch: object): Promise<NativeHandle>;
   domainCreate(
     name: string,
     fit: NativeHandle | null,

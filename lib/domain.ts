@@ -6,7 +6,9 @@ import type { DataSource } from './data/open.js';
 import { Dataset, isDataSource, pad } from './dataset.js';
 import { EspalierTypeError, outOfRange } from './errors.js';
 import { Handle, kNative, kWrap } from './handle.js';
+import { Key } from './key.js';
 import { check } from './schema/check.js';
+import { patchOptions } from './schema/patch.js';
 
 interface DomainFacts {
   name: string;
@@ -21,6 +23,7 @@ const datasetSource = z
   .custom<DomainSource>((value) => value instanceof Dataset || isDataSource(value))
   .meta({ noun: 'Dataset, a path, or { images, labels }' });
 const name = z.string().min(1);
+const secretKey = z.custom<Key>((value) => value instanceof Key).meta({ noun: 'Key' });
 const fraction = z.number().min(0).lt(1);
 const keys = z.strictObject({
   name: z.unknown(),
@@ -103,6 +106,21 @@ export class Domain extends Handle<DomainFacts> {
     } finally {
       await scope.close();
     }
+  }
+
+  /**
+   * The same images with the pattern of a secret key on each: what a licensed user's inputs look like, or what an
+   * owner asks a suspect model with.
+   *
+   * @throws ERR_OUT_OF_RANGE for a channel that the images do not have, ERR_DATA_INVALID for samples that are no
+   *   images, ERR_INVALID_ARG_TYPE for a key that is no secret
+   */
+  async patch(key: Key, options: z.input<typeof patchOptions> = {}): Promise<Domain> {
+    const secret = check(secretKey, key, 'key');
+    const patch = check(patchOptions, options, 'Domain.patch');
+    return new Domain(
+      await native((binding) => binding.domainPatch(this[kNative], secret[kNative], patch), this.patch),
+    );
   }
 
   get name(): string {

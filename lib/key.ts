@@ -5,17 +5,24 @@ import { check } from './schema/check.js';
 
 interface KeyFacts {
   digest: string;
-  masked: string;
+  holds: 'secret' | 'weights';
+  masked: string | null;
   weights: number;
 }
 
 /**
- * What opens a model that `authorize.applyMask` locked: the values that were cut out of it. Keep it as secret as the
- * dense model: who has both has that model.
+ * What only the owner holds. Either a secret, which `create` makes and patterns are derived from: it proves
+ * ownership, or opens a model to those who have it. Or what opens a model that `authorize.applyMask` locked, the
+ * values that were cut out of it: as secret as the dense model.
  */
 export class Key extends Handle<KeyFacts> {
   static [kWrap](handle: NativeHandle): Key {
     return new Key(handle);
+  }
+
+  /** A secret of 32 bytes from the operating system's generator: never from a seed, so save it. */
+  static async create(): Promise<Key> {
+    return new Key(await native((binding) => binding.keyCreate(), Key.create));
   }
 
   /** Reads what `save` wrote. */
@@ -30,13 +37,18 @@ export class Key extends Handle<KeyFacts> {
     await native((binding) => binding.keySave(this[kNative], file), this.save);
   }
 
-  /** How many values it holds. */
+  /** Whether it is a secret, or holds weights. */
+  get holds(): 'secret' | 'weights' {
+    return this[kNative].facts.holds;
+  }
+
+  /** How many values it holds; 0 of a secret. */
   get weights(): number {
     return this[kNative].facts.weights;
   }
 
-  /** Digest of the one model that it opens. */
-  get masked(): string {
+  /** Digest of the one model that it opens; null for a secret. */
+  get masked(): string | null {
     return this[kNative].facts.masked;
   }
 

@@ -4,6 +4,8 @@
 #include "core/convert.h"
 #include "core/data/domain.h"
 #include "core/error.h"
+#include "core/key.h"
+#include "core/patch.h"
 
 namespace espalier::binding {
 
@@ -112,13 +114,22 @@ Napi::Value domainCreate(Addon&, const Napi::CallbackInfo& info) {
                   unwrapOptional<Dataset>(info[2], "select"), unwrapOptional<Dataset>(info[3], "report"))));
 }
 
+// domain, key, { value?, density?, channel? }
+Napi::Value domainPatch(Addon& addon, const Napi::CallbackInfo& info) {
+  const auto domain = unwrapAs<Domain>(info[0], "this domain");
+  const auto key = unwrapAs<Key>(info[1], "key");
+  PatchOptions options;
+  fromValue(options, fromJs(info[2], "patch"), "patch");
+  return addon.performHandle(info.Env(), [=] { return patched(*domain, key->secret("a patch"), options); });
+}
+
 }  // namespace
 
 Exports dataExports() {
   return {
       {"datasetOpen", datasetOpen},     {"datasetFrom", datasetFrom},       {"datasetDigest", datasetDigest},
       {"datasetSplit", datasetSplit},   {"datasetHoldOut", datasetHoldOut}, {"datasetTake", datasetTake},
-      {"datasetResize", datasetResize}, {"datasetPad", datasetPad},         {"domainCreate", domainCreate}};
+      {"datasetResize", datasetResize}, {"datasetPad", datasetPad},         {"domainCreate", domainCreate}, {"domainPatch", domainPatch}};
 }
 
 }  // namespace espalier::binding

@@ -6,6 +6,10 @@ namespace espalier::binding {
 
 namespace {
 
+Napi::Value keyCreate(Addon& addon, const Napi::CallbackInfo& info) {
+  return addon.performHandle(info.Env(), [] { return Key::create(); });
+}
+
 // path
 Napi::Value keyLoad(Addon& addon, const Napi::CallbackInfo& info) {
   const std::string path = fromJs(info[0], "path").asString();
@@ -24,6 +28,8 @@ Napi::Value keySave(Addon& addon, const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-Exports keyExports() { return {{"keyLoad", keyLoad}, {"keySave", keySave}}; }
+Exports keyExports() {
+  return {{"keyCreate", keyCreate}, {"keyLoad", keyLoad}, {"keySave", keySave}};
+}
 
 }  // namespace espalier::binding

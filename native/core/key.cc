@@ -3,6 +3,11 @@
 #include <algorithm>
 #include <limits>
 
+#include <unistd.h>
+#if defined(__APPLE__)
+#include <sys/random.h>
+#endif
+
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -16,6 +21,7 @@ namespace espalier {
 namespace {
 
 constexpr std::string_view kFormat = "espalier-key/1";
+constexpr const char* kSecret = "secret";
 constexpr std::string_view kCut = "cut:";
 constexpr std::string_view kValues = "values:";
 // Entries of a manifest that tell of pruning and protection.
@@ -40,7 +46,27 @@ std::string textOf(const Value& metadata, std::string_view name, std::string_vie
 Value Key::describe() const {
   Sha256 hash;
   writeTo([&](std::string_view piece) { hash.update(piece); });
-  return Value::Map{{"digest", hash.hex()}, {"masked", masked_}, {"weights", weights()}};
+  const bool isSecret = !secret_.empty();
+  return Value::Map{{"digest", hash.hex()},
+                    {"holds", isSecret ? "secret" : "weights"},
+                    {"masked", isSecret ? Value() : Value(masked_)},
+                    {"weights", weights()}};
+}
+
+std::shared_ptr<Key> Key::create() {
+  const std::shared_ptr<Key> key(new Key());
+  key->secret_.resize(kSecretBytes);
+  if (getentropy(key->secret_.data(), kSecretBytes) != 0) {
+    fail(ErrorCode::kIo, "expected ", kSecretBytes,
+         " random bytes from the operating system for a key, received none");
+  }
+  return key;
+}
+
+const std::string& Key::secret(std::string_view who) const {
+  if (!secret_.empty()) return secret_;
+  fail(ErrorCode::kInvalidArgType, "expected a secret key for ", who,
+       ", received one that holds cut weights: make one with Key.create()");
 }
 
 std::shared_ptr<Key> Key::cut(Model& model, const Mask& mask) {
@@ -63,6 +89,11 @@ std::shared_ptr<Key> Key::cut(Model& model, const Mask& mask) {
 }
 
 void Key::restore(Model& model) const {
+  if (!secret_.empty()) {
+    fail(ErrorCode::kInvalidArgType,
+         "expected the key that authorize.applyMask returned with the model, received a secret key, which "
+         "opens none");
+  }
   if (const std::string found = model.digest(); found != masked_) {
     fail(ErrorCode::kOutOfRange, "expected the model that the key was made with (digest ", masked_,
          "), received another (digest ", found, "): give that model, not trained or pruned since");
@@ -99,6 +130,13 @@ int64_t Key::weights() const {
 
 void Key::writeTo(const std::function<void(std::string_view)>& sink) const {
   NamedTensors tensors;
+  if (!secret_.empty()) {
+    const at::Tensor bytes = at::empty({static_cast<int64_t>(secret_.size())}, at::kByte);
+    std::copy(secret_.begin(), secret_.end(), reinterpret_cast<char*>(bytes.data_ptr<uint8_t>()));
+    tensors.emplace_back(kSecret, bytes);
+    writeSafetensors(tensors, Value::Map{{"format", kFormat}}, sink);
+    return;
+  }
   for (const Entry& entry : entries_) {
     tensors.emplace_back(text(kCut, entry.path), entry.cut);
     tensors.emplace_back(text(kValues, entry.path), entry.values);
@@ -126,6 +164,16 @@ std::shared_ptr<Key> Key::fromBytes(std::string_view bytes, std::string_view wha
          ", found another safetensors file");
   }
   const std::shared_ptr<Key> key(new Key());
+  for (const auto& [name, tensor] : file.tensors) {
+    if (name != kSecret) continue;
+    if (tensor.scalar_type() != at::kByte || tensor.numel() != static_cast<int64_t>(kSecretBytes)) {
+      fail(ErrorCode::kDataInvalid, "expected a secret of ", kSecretBytes, " bytes in ", what, ", found ",
+           tensor.numel(), " of ", c10::toString(tensor.scalar_type()), ": the key is damaged");
+    }
+    const at::Tensor bytes = tensor.contiguous();
+    key->secret_.assign(reinterpret_cast<const char*>(bytes.const_data_ptr<uint8_t>()), kSecretBytes);
+    return key;
+  }
   key->masked_ = textOf(file.metadata, "masked", what);
   key->dense_ = textOf(file.metadata, "dense", what);
   key->pruned_ = parseJson(textOf(file.metadata, "pruned", what), what);

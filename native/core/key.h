@@ -14,14 +14,15 @@
 
 namespace espalier {
 
-// What opens a model that was locked by cutting weights out of it: the cut values, bit for bit. As secret as
-// the model itself: it is written readable to its owner alone, and reports, manifests, logs and checkpoints
-// hold its digest at most. Immutable, so it may be read from several threads.
+// What only an owner holds: a secret, from which patterns are derived (core/patch.h), or what opens a model
+// that was locked by cutting weights out of it, the cut values, bit for bit. It is written readable to its
+// owner alone, and reports, manifests, logs and checkpoints hold its digest at most. Immutable, so it may be
+// read from several threads.
 class Key : public Handle {
  public:
   static constexpr std::string_view kKind = "Key";
   std::string_view kind() const override { return kKind; }
-  // { digest, masked, weights }
+  // { digest, holds: 'secret' | 'weights', masked (null for a secret), weights }
   Value describe() const override;
 
   struct Entry {
@@ -30,6 +31,11 @@ class Key : public Handle {
     at::Tensor values;  // of the weight's dtype, on the CPU: what was there, in the order of its elements
   };
 
+  // Bytes of a secret.
+  static constexpr size_t kSecretBytes = 32;
+  // A secret from the operating system's generator, never from a seed. ERR_IO where it gives none.
+  static std::shared_ptr<Key> create();
+
   // Takes the values that `mask` does not keep out of `model`, which nobody else holds, and holds them.
   // ERR_OUT_OF_RANGE where the mask does not fit.
   static std::shared_ptr<Key> cut(Model& model, const Mask& mask);
@@ -37,8 +43,11 @@ class Key : public Handle {
   static std::shared_ptr<Key> fromBytes(std::string_view bytes, std::string_view what);
   static std::shared_ptr<Key> load(const std::string& path);
 
+  // Its bytes. ERR_INVALID_ARG_TYPE for a key that holds weights; `who` asks.
+  const std::string& secret(std::string_view who) const;
+
   // Puts the values back into a copy of the model that they were taken from. ERR_OUT_OF_RANGE for another
-  // model, or for one that was changed since; ERR_DATA_INVALID where what comes out is not what was locked.
+  // model, or for one that was changed since; ERR_INVALID_ARG_TYPE for a secret; ERR_DATA_INVALID where what comes out is not what was locked.
   void restore(Model& model) const;
 
   const std::vector<Entry>& entries() const { return entries_; }
@@ -53,6 +62,7 @@ class Key : public Handle {
   Key() = default;
   void writeTo(const std::function<void(std::string_view)>& sink) const;
 
+  std::string secret_;  // empty in a key that holds weights
   std::vector<Entry> entries_;
   std::string masked_;
   std::string dense_;

@@ -128,6 +128,32 @@ std::string sha256(std::string_view bytes) {
   return hash.hex();
 }
 
+std::array<uint8_t, Sha256::kDigestBytes> hmacSha256(std::string_view key, std::string_view message) {
+  std::array<uint8_t, Sha256::kBlockBytes> block{};
+  if (key.size() <= block.size()) {
+    std::copy(key.begin(), key.end(), block.begin());
+  } else {
+    Sha256 hash;
+    hash.update(key);
+    const auto shortened = hash.digest();
+    std::copy(shortened.begin(), shortened.end(), block.begin());
+  }
+  const auto padded = [&block](uint8_t pad) {
+    std::array<uint8_t, Sha256::kBlockBytes> out{};
+    std::transform(block.begin(), block.end(), out.begin(),
+                   [pad](uint8_t byte) { return static_cast<uint8_t>(byte ^ pad); });
+    return out;
+  };
+  Sha256 inner;
+  inner.update(padded(0x36).data(), Sha256::kBlockBytes);
+  inner.update(message);
+  const auto digest = inner.digest();
+  Sha256 outer;
+  outer.update(padded(0x5c).data(), Sha256::kBlockBytes);
+  outer.update(digest.data(), digest.size());
+  return outer.digest();
+}
+
 void sha256CompressPortable(uint32_t* state, const uint8_t* data, size_t blocks) {
   for (; blocks > 0; --blocks, data += Sha256::kBlockBytes) {
     uint32_t w[64];

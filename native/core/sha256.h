@@ -30,6 +30,9 @@ class Sha256 {
 
 std::string sha256(std::string_view bytes);
 
+// HMAC-SHA-256 (RFC 2104) of a message under a key of any length.
+std::array<uint8_t, Sha256::kDigestBytes> hmacSha256(std::string_view key, std::string_view message);
+
 // The compression function in plain C++. update() uses the processor's own instructions where it has them;
 // this is what it uses elsewhere, open to tests on every machine.
 void sha256CompressPortable(uint32_t* state, const uint8_t* data, size_t blocks);

@@ -60,6 +60,10 @@ class StoredDataset final : public Dataset {
 
   DatasetPtr pad(int64_t size) const override { return with(transform_.pad(size)); }
 
+  DatasetPtr overlay(const at::Tensor& pattern, const std::string& name) const override {
+    return with(transform_.overlay(pattern, name));
+  }
+
   std::pair<DatasetPtr, DatasetPtr> holdOut(double fraction) const override {
     std::vector<uint64_t> hashes;
     const auto bytes = static_cast<size_t>(storage_->sampleBytes());

@@ -72,6 +72,8 @@ class Dataset : public Handle {
   virtual std::shared_ptr<Dataset> resize(int64_t size, std::optional<int64_t> channels) const = 0;
   // Square images of `size` pixels by zeros around the image (an odd pixel goes below and to the right).
   virtual std::shared_ptr<Dataset> pad(int64_t size) const = 0;
+  // Images with a pattern [C, H, W], float32, added to each, saturated at 1; `name` stands for it in digests.
+  virtual std::shared_ptr<Dataset> overlay(const at::Tensor& pattern, const std::string& name) const = 0;
   // Cut by content, not by seed: the same samples are held out whatever the order, and copies of one sample
   // stay together. {kept, held out}.
   virtual std::pair<std::shared_ptr<Dataset>, std::shared_ptr<Dataset>> holdOut(double fraction) const = 0;

@@ -57,6 +57,14 @@ std::shared_ptr<Domain> Domain::holdingOut(std::string name, const DatasetPtr& f
   return std::make_shared<Domain>(std::move(name), std::move(kept), std::move(heldOut), std::move(report));
 }
 
+std::shared_ptr<Domain> Domain::overlay(std::string name, const at::Tensor& pattern,
+                                        const std::string& patternName) const {
+  const auto over = [&](const DatasetPtr& dataset) {
+    return dataset ? dataset->overlay(pattern, patternName) : nullptr;
+  };
+  return std::make_shared<Domain>(std::move(name), over(fit_), over(select_), over(report_));
+}
+
 int64_t Domain::classes() const { return (fit_ ? fit_ : select_ ? select_ : report_)->classes(); }
 
 std::vector<int64_t> Domain::sampleShape() const {

@@ -40,6 +40,10 @@ class Domain : public Handle {
   static std::shared_ptr<Domain> holdingOut(std::string name, const DatasetPtr& fit, double fraction,
                                             DatasetPtr report);
 
+  // The same in another guise, called `name`: each of its datasets with a pattern on it (Dataset::overlay).
+  std::shared_ptr<Domain> overlay(std::string name, const at::Tensor& pattern,
+                                  const std::string& patternName) const;
+
   const std::string& name() const { return name_; }
   int64_t classes() const;
   std::vector<int64_t> sampleShape() const;

@@ -59,6 +59,17 @@ Transform Transform::repeatChannel(int64_t channels) const {
   return with({Kind::kChannels, channels});
 }
 
+Transform Transform::overlay(at::Tensor pattern, std::string name) const {
+  requireImages("overlay", 1);
+  if (pattern.sizes() != at::IntArrayRef(shape_) || pattern.scalar_type() != at::kFloat) {
+    fail(ErrorCode::kOutOfRange, "expected a float32 pattern of shape ", shapeText(shape_),
+         " for an overlay, received ", c10::toString(pattern.scalar_type()), " ", pattern.sizes());
+  }
+  Transform next = *this;
+  next.steps_.push_back({Kind::kOverlay, 0, std::move(pattern), std::move(name)});
+  return next;
+}
+
 Transform Transform::with(Step step) const {
   Transform next = *this;
   if (step.kind == Kind::kChannels)
@@ -82,6 +93,9 @@ at::Tensor Transform::operator()(at::Tensor samples) const {
       case Kind::kChannels:
         samples = samples.expand({-1, step.value, -1, -1});
         break;
+      case Kind::kOverlay:
+        samples = (toFloat(samples) + step.pattern.to(samples.device())).clamp_max_(1);
+        break;
     }
   }
   return toFloat(samples);
@@ -90,8 +104,13 @@ at::Tensor Transform::operator()(at::Tensor samples) const {
 std::string Transform::describe() const {
   std::string out;
   for (const Step& step : steps_) {
+    if (!out.empty()) out += ", ";
+    if (step.kind == Kind::kOverlay) {
+      out += text("overlay ", step.name);
+      continue;
+    }
     const char* name = step.kind == Kind::kPad ? "pad" : step.kind == Kind::kResize ? "resize" : "channels";
-    out += text(out.empty() ? "" : ", ", name, " ", step.value);
+    out += text(name, " ", step.value);
   }
   return out;
 }

@@ -16,6 +16,9 @@ class Transform {
   Transform pad(int64_t size) const;
   Transform resize(int64_t size) const;
   Transform repeatChannel(int64_t channels) const;
+  // Adds `pattern`, float of the shape so far, and saturates at 1, the lightest value. `name` stands for it in
+  // descriptions.
+  Transform overlay(at::Tensor pattern, std::string name) const;
 
   Transform(at::ScalarType type, std::vector<int64_t> sampleShape)
       : type_(type), shape_(std::move(sampleShape)) {}
@@ -26,10 +29,12 @@ class Transform {
   std::string describe() const;
 
  private:
-  enum class Kind { kPad, kResize, kChannels };
+  enum class Kind { kPad, kResize, kChannels, kOverlay };
   struct Step {
     Kind kind;
     int64_t value;
+    at::Tensor pattern = {};  // of an overlay
+    std::string name = {};
   };
   Transform with(Step step) const;
   void requireImages(const char* what, int64_t size) const;

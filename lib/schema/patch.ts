@@ -1,0 +1,14 @@
+import * as z from 'zod';
+
+/** A secret pattern on images; where it is comes from a key. */
+export const patchOptions = z.strictObject({
+  value: z
+    .number()
+    .gt(0)
+    .max(255)
+    .default(80)
+    .meta({ unit: 'levels of 255' })
+    .describe('What is added to each pixel of the pattern, saturated.'),
+  density: z.number().gt(0).max(1).default(0.75).describe('Share of the pixels that belong to the pattern.'),
+  channel: z.int().min(0).max(4095).default(0).describe('The channel that it is added to.'),
+});
