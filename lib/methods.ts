@@ -6,8 +6,10 @@ import { redensifyMethod } from './attack/redensify.js';
 import { retrainHeadMethod } from './attack/retrainHead.js';
 import { sourceRepairMethod } from './attack/sourceRepair.js';
 import { applyMaskMethod } from './authorize/applyMask.js';
+import { nonTransferableLearningMethod } from './authorize/nonTransferableLearning.js';
 import { nonTransferablePruningMethod } from './authorize/nonTransferablePruning.js';
 import { removeMaskMethod } from './authorize/removeMask.js';
+import { verifyOwnershipMethod } from './authorize/verifyOwnership.js';
 import { accuracyMethod } from './evaluate/accuracy.js';
 import { authorizationMethod } from './evaluate/authorization.js';
 import { domainsMethod } from './evaluate/domains.js';
@@ -25,9 +27,11 @@ export const allMethods: readonly AnyMethod[] = [
   contrastiveMethod,
   magnitudeMethod,
   learnedThresholdMethod,
+  nonTransferableLearningMethod,
   nonTransferablePruningMethod,
   applyMaskMethod,
   removeMaskMethod,
+  verifyOwnershipMethod,
   accuracyMethod,
   domainsMethod,
   sampleWiseLearningCurveMethod,

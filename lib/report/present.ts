@@ -7,11 +7,13 @@ import { domains } from './figures/domains.js';
 import { presentAnything } from './figures/generic.js';
 import { learnedThreshold } from './figures/learnedThreshold.js';
 import { magnitude } from './figures/magnitude.js';
+import { nonTransferableLearning } from './figures/nonTransferableLearning.js';
 import { nonTransferablePruning } from './figures/nonTransferablePruning.js';
 import type { Presenter } from './figures/presenter.js';
 import { sampleWiseLearningCurve } from './figures/sampleWiseLearningCurve.js';
 import { sourceTargetDrop } from './figures/sourceTargetDrop.js';
 import { supervised } from './figures/supervised.js';
+import { verifyOwnership } from './figures/verifyOwnership.js';
 import { isNumber, label, plain } from './format.js';
 import { type AnyReport, isObject } from './report.js';
 
@@ -21,6 +23,8 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['prune.magnitude', magnitude],
   ['prune.learnedThreshold', learnedThreshold],
   ['authorize.nonTransferablePruning', nonTransferablePruning],
+  ['authorize.nonTransferableLearning', nonTransferableLearning],
+  ['authorize.verifyOwnership', verifyOwnership],
   ['evaluate.accuracy', accuracy],
   ['evaluate.domains', domains],
   ['evaluate.sampleWiseLearningCurve', sampleWiseLearningCurve],

@@ -33,9 +33,11 @@ export interface MethodDefinition<
   outputs: Outputs;
   /** The figures of its report. */
   report: Figures;
-  /** By the values of its option `preset`: what the options are that the caller leaves out. */
-  presets?: { [name: string]: z.input<Options> };
+  /** By the values of its option `preset`: what the options are that the caller leaves out and the variant has. */
+  presets?: { [name: string]: Preset<z.input<Options>> };
 }
+
+type Preset<Options> = Options extends unknown ? Partial<Options> : never;
 
 export type Result<Outputs extends { [name: string]: Noun }, Figures> = {
   -readonly [Name in keyof Outputs]: HandleOf<Outputs[Name]>;
@@ -96,7 +98,7 @@ export function defineMethod<
         throw expected('an object', `options of ${name}`, given);
       const handles = check(positional, inputs, name);
       const split = splitOptions(
-        check(whole, withPreset(given, definition.presets), name) as object,
+        check(whole, withPreset(given, definition.presets, variants), name) as object,
         options,
       );
       const { signal: _, ...run } = split.run;
@@ -162,11 +164,19 @@ function describeOptions(schema: OptionsSchema): { options: FieldDescriptors; va
 
 type Named = { [name: string]: unknown };
 
-// What the caller gives counts before the preset, nested groups entry by entry.
-function withPreset(given: object, presets: { [name: string]: object } = {}): object {
+// What the caller gives counts before the preset, nested groups entry by entry; of the preset what his variant has.
+function withPreset(
+  given: object,
+  presets: { [name: string]: object } = {},
+  variants: Variants | undefined = undefined,
+): object {
   const { preset } = given as { preset?: unknown };
   const values = typeof preset === 'string' && Object.hasOwn(presets, preset) ? presets[preset] : undefined;
-  return values === undefined ? given : merge(values as Named, given as Named);
+  if (values === undefined) return given;
+  const tag = variants === undefined ? undefined : (given as Named)[variants.by];
+  const variant = variants?.cases.find(({ values }) => values.includes(tag as string));
+  const known = Object.entries(values).filter(([key]) => variant === undefined || key in variant.options);
+  return merge(Object.fromEntries(known), given as Named);
 }
 
 function merge(values: Named, given: Named): Named {

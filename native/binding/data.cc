@@ -126,10 +126,11 @@ Napi::Value domainPatch(Addon& addon, const Napi::CallbackInfo& info) {
 }  // namespace
 
 Exports dataExports() {
-  return {
-      {"datasetOpen", datasetOpen},     {"datasetFrom", datasetFrom},       {"datasetDigest", datasetDigest},
-      {"datasetSplit", datasetSplit},   {"datasetHoldOut", datasetHoldOut}, {"datasetTake", datasetTake},
-      {"datasetResize", datasetResize}, {"datasetPad", datasetPad},         {"domainCreate", domainCreate}, {"domainPatch", domainPatch}};
+  return {{"datasetOpen", datasetOpen},       {"datasetFrom", datasetFrom},
+          {"datasetDigest", datasetDigest},   {"datasetSplit", datasetSplit},
+          {"datasetHoldOut", datasetHoldOut}, {"datasetTake", datasetTake},
+          {"datasetResize", datasetResize},   {"datasetPad", datasetPad},
+          {"domainCreate", domainCreate},     {"domainPatch", domainPatch}};
 }
 
 }  // namespace espalier::binding

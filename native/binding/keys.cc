@@ -28,8 +28,6 @@ Napi::Value keySave(Addon& addon, const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-Exports keyExports() {
-  return {{"keyCreate", keyCreate}, {"keyLoad", keyLoad}, {"keySave", keySave}};
-}
+Exports keyExports() { return {{"keyCreate", keyCreate}, {"keyLoad", keyLoad}, {"keySave", keySave}}; }
 
 }  // namespace espalier::binding

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-
 #include <unistd.h>
 #if defined(__APPLE__)
 #include <sys/random.h>

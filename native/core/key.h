@@ -47,7 +47,8 @@ class Key : public Handle {
   const std::string& secret(std::string_view who) const;
 
   // Puts the values back into a copy of the model that they were taken from. ERR_OUT_OF_RANGE for another
-  // model, or for one that was changed since; ERR_INVALID_ARG_TYPE for a secret; ERR_DATA_INVALID where what comes out is not what was locked.
+  // model, or for one that was changed since; ERR_INVALID_ARG_TYPE for a secret; ERR_DATA_INVALID where what
+  // comes out is not what was locked.
   void restore(Model& model) const;
 
   const std::vector<Entry>& entries() const { return entries_; }

@@ -125,6 +125,15 @@ at::Tensor rightOn(const Model& model, const DatasetPtr& dataset, const std::fun
   return torch::cat(right);
 }
 
+PublishedPairs pairsOf(const at::Tensor& byFirst, const at::Tensor& bySecond) {
+  PairedAnswers pairs;
+  pairs.both = byFirst.logical_and(bySecond).sum().item<int64_t>();
+  pairs.onlyFirst = byFirst.sum().item<int64_t>() - pairs.both;
+  pairs.onlySecond = bySecond.sum().item<int64_t>() - pairs.both;
+  pairs.neither = byFirst.numel() - pairs.both - pairs.onlyFirst - pairs.onlySecond;
+  return PublishedPairs(pairs);
+}
+
 Answers answersOn(const Model& model, const DatasetPtr& dataset, const std::function<void()>& tick) {
   return {rightOn(model, dataset, tick).sum().item<int64_t>(), dataset->size()};
 }
@@ -198,14 +207,12 @@ PublishedAnswers countAnswers(const Model& model, const ReportData& data, const 
 
 PublishedPairs pairAnswers(const Model& first, const Model& second, const ReportData& data,
                            const std::function<void()>& tick) {
-  const at::Tensor byFirst = rightOn(first, data.dataset(), tick).cpu();
-  const at::Tensor bySecond = rightOn(second, data.dataset(), tick).cpu();
-  PairedAnswers pairs;
-  pairs.both = byFirst.logical_and(bySecond).sum().item<int64_t>();
-  pairs.onlyFirst = byFirst.sum().item<int64_t>() - pairs.both;
-  pairs.onlySecond = bySecond.sum().item<int64_t>() - pairs.both;
-  pairs.neither = data->size() - pairs.both - pairs.onlyFirst - pairs.onlySecond;
-  return PublishedPairs(pairs);
+  return pairsOf(rightOn(first, data.dataset(), tick), rightOn(second, data.dataset(), tick));
+}
+
+PublishedPairs pairAnswers(const Model& model, const ReportData& first, const ReportData& second,
+                           const std::function<void()>& tick) {
+  return pairsOf(rightOn(model, first.dataset(), tick), rightOn(model, second.dataset(), tick));
 }
 
 int64_t answerBatches(const Model& model, const Dataset& dataset) {

@@ -106,7 +106,7 @@ class PublishedAnswers {
   int64_t samples_ = 0;
 };
 
-// The answers of two models to the same samples.
+// The answers of two models to the same samples, or of one to two views of them.
 struct PairedAnswers {
   int64_t both = 0;  // were right
   int64_t onlyFirst = 0;
@@ -174,6 +174,9 @@ Answers countAnswers(const Model& model, const SelectData& data, const std::func
 PublishedAnswers countAnswers(const Model& model, const ReportData& data, const std::function<void()>& tick);
 // The same of two models sample by sample, one model after the other.
 PublishedPairs pairAnswers(const Model& first, const Model& second, const ReportData& data,
+                           const std::function<void()>& tick);
+// The same of one model on two views of the same samples.
+PublishedPairs pairAnswers(const Model& model, const ReportData& first, const ReportData& second,
                            const std::function<void()>& tick);
 // How many batches a model's answers take.
 int64_t answerBatches(const Model& model, const Dataset& dataset);

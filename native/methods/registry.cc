@@ -8,8 +8,10 @@
 #include "methods/attack/retrain_head.h"
 #include "methods/attack/source_repair.h"
 #include "methods/authorize/apply_mask.h"
+#include "methods/authorize/non_transferable_learning.h"
 #include "methods/authorize/non_transferable_pruning.h"
 #include "methods/authorize/remove_mask.h"
+#include "methods/authorize/verify_ownership.h"
 #include "methods/evaluate/accuracy.h"
 #include "methods/evaluate/authorization.h"
 #include "methods/evaluate/domains.h"
@@ -29,6 +31,8 @@ const MethodTable& methodRegistry() {
       pruneMagnitude(),
       pruneLearnedThreshold(),
       authorizeNonTransferablePruning(),
+      authorizeNonTransferableLearning(),
+      authorizeVerifyOwnership(),
       authorizeApplyMask(),
       authorizeRemoveMask(),
       evaluateAccuracy(),

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { authorize, Dataset, Domain, isEspalierError, Model, train } from '../../lib/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
-import { brightness, brightnessParts, logitsOf, smallNet, zerosOf } from './support.js';
+import { brightness, brightnessParts, logitsOf, smallNet, stripes, zerosOf } from './support.js';
 
 const folder = temporaryFolder();
 const code = (expected: string) => (error: unknown) => isEspalierError(error) && error.code === expected;
@@ -20,31 +20,6 @@ const kShort = {
   targetHead: { steps: 10, refreshSteps: 2 },
   seed: 3,
 } as const;
-
-// Stripes whose direction and width say the class.
-async function stripes(count = 240, name = 'stripes'): Promise<Domain> {
-  const size = 8;
-  const data = new Uint8Array(count * size * size);
-  const labels: number[] = [];
-  let state = 4321;
-  for (let i = 0; i < count; i++) {
-    labels.push(i % 4);
-    const wide = i % 4 < 2 ? 2 : 1;
-    for (let k = 0; k < size * size; k++) {
-      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-      const along = i % 2 === 0 ? k % size : Math.floor(k / size);
-      data[i * size * size + k] = (Math.floor(along / wide) % 2) * 160 + ((state >>> 16) % 60);
-    }
-  }
-  const all = await Dataset.from({ data, shape: [count, 1, size, size], labels, classes: 4 });
-  const [fit, select, report] = await all.split([0.6, 0.2, 0.2], { seed: 1 });
-  return await Domain.open({
-    name,
-    fit: fit as Dataset,
-    select: select as Dataset,
-    report: report as Dataset,
-  });
-}
 
 async function trained(source: Domain): Promise<Model> {
   const { model } = await train.supervised(await smallNet(), {
@@ -89,7 +64,11 @@ test('prunes to exactly the asked sparsity, and its file tells nothing of the ta
 });
 
 test('each way to make it sparse and each loss runs, with what it reports', async () => {
-  const [source, target, other] = [await brightness(), await stripes(), await stripes(200, 'more stripes')];
+  const [source, target, other] = [
+    await brightness(),
+    await stripes(),
+    await stripes(200, { name: 'more stripes' }),
+  ];
   const model = await trained(source);
   const common = { source, ...kShort, attacker: 'none' as const };
   const soft = await authorize.nonTransferablePruning(model, {

@@ -22,6 +22,33 @@ export async function brightnessParts(count = 240, classes = 4) {
   return { fit: fit as Dataset, select: select as Dataset, report: report as Dataset };
 }
 
+// Stripes whose direction and width say the class.
+export async function stripes(
+  count = 240,
+  { name = 'stripes', contrast = 160, size = 8 } = {},
+): Promise<Domain> {
+  const data = new Uint8Array(count * size * size);
+  const labels: number[] = [];
+  let state = 4321;
+  for (let i = 0; i < count; i++) {
+    labels.push(i % 4);
+    const wide = i % 4 < 2 ? 2 : 1;
+    for (let k = 0; k < size * size; k++) {
+      state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+      const along = i % 2 === 0 ? k % size : Math.floor(k / size);
+      data[i * size * size + k] = (Math.floor(along / wide) % 2) * contrast + ((state >>> 16) % 60);
+    }
+  }
+  const all = await Dataset.from({ data, shape: [count, 1, size, size], labels, classes: 4 });
+  const [fit, select, report] = await all.split([0.6, 0.2, 0.2], { seed: 1 });
+  return await Domain.open({
+    name,
+    fit: fit as Dataset,
+    select: select as Dataset,
+    report: report as Dataset,
+  });
+}
+
 export async function smallNet(classes = 4, seed = 1): Promise<Model> {
   return await Model.create('convnet', { classes, inChannels: 1, inputSize: 8, widths: [6, 8], seed });
 }

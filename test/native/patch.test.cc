@@ -38,36 +38,43 @@ TEST("hmac: the published vectors") {
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
   EXPECT_EQ(hexOf(hmacSha256("Jefe", "what do ya want for nothing?")),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  EXPECT_EQ(hexOf(hmacSha256(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First")),
-            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  EXPECT_EQ(
+      hexOf(hmacSha256(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First")),
+      "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
 // Computed by Python's hmac and a stable sort of the words.
 TEST("patch: its pixels follow from the secret alone") {
   std::string secret;
   for (int i = 0; i < 32; ++i) secret += static_cast<char>(i);
-  const at::Tensor pixels = patchPixels(secret, 4, 5, 0.75);
+  const at::Tensor pixels = patchPixels(secret, 4, 5, {.density = 0.75, .cell = 1});
   EXPECT_EQ(pixels.sum().item<int64_t>(), 15);
   std::string rows;
   for (int64_t i = 0; i < 20; ++i) rows += pixels.view({-1})[i].item<bool>() ? '1' : '0';
   EXPECT_EQ(rows, "11111001111001111011");
-  EXPECT(!patchPixels(secret, 5, 4, 0.75).reshape({-1}).equal(pixels.reshape({-1})));
+  EXPECT(!patchPixels(secret, 5, 4, {.density = 0.75, .cell = 1}).reshape({-1}).equal(pixels.reshape({-1})));
   secret[31] = 'x';
-  EXPECT(!patchPixels(secret, 4, 5, 0.75).equal(pixels));
-  EXPECT_EQ(patchPixels(secret, 4, 5, 1).sum().item<int64_t>(), 20);
+  EXPECT(!patchPixels(secret, 4, 5, {.density = 0.75, .cell = 1}).equal(pixels));
+  EXPECT_EQ(patchPixels(secret, 4, 5, {.density = 1, .cell = 1}).sum().item<int64_t>(), 20);
+  // Cells of 3 x 3 pixels: those of a 2 x 2 grid, the right and lower ones cut off.
+  const at::Tensor coarse = patchPixels(secret, 4, 5, {.density = 0.5, .cell = 3});
+  const at::Tensor grid = patchPixels(secret, 2, 2, {.density = 0.5, .cell = 1});
+  EXPECT(coarse.slice(0, 0, 3).slice(1, 0, 3).eq(grid[0][0]).all().item<bool>());
+  EXPECT(coarse.slice(0, 3).slice(1, 3).eq(grid[1][1]).all().item<bool>());
+  EXPECT(coarse.slice(0, 0, 3).slice(1, 3).eq(grid[0][1]).all().item<bool>());
 }
 
 TEST("patch: on bytes and on floats alike, saturated, on its channel, once") {
   const std::string secret(32, 'k');
   for (const at::ScalarType type : {at::kByte, at::kFloat}) {
     const auto domain = images(type);
-    const auto with = patched(*domain, secret, {.value = 80, .density = 0.5, .channel = 1});
+    const auto with = patched(*domain, secret, {.value = 80, .density = 0.5, .cell = 1, .channel = 1});
     EXPECT_EQ(with->name(), "toy + patch");
     EXPECT(with->has(Role::kFit) && with->has(Role::kReport) && !with->has(Role::kSelect));
     const at::Tensor before = domain->fit("a test")->gather(torch::arange(2), at::kCPU).inputs;
     const at::Tensor after = with->fit("a test")->gather(torch::arange(2), at::kCPU).inputs;
     at::Tensor expected = before.clone();
-    const at::Tensor pixels = patchPixels(secret, 4, 5, 0.5);
+    const at::Tensor pixels = patchPixels(secret, 4, 5, {.density = 0.5, .cell = 1});
     for (int64_t n = 0; n < 2; ++n) {
       at::Tensor channel = expected[n][1];
       channel += pixels.to(at::kFloat) * (80.0F / 255.0F);
@@ -76,14 +83,17 @@ TEST("patch: on bytes and on floats alike, saturated, on its channel, once") {
     EXPECT(after.max().item<float>() == 1.0F);
     EXPECT(with->fit("a test")->digest() != domain->fit("a test")->digest());
     EXPECT_EQ(with->fit("a test")->digest(),
-              patched(*domain, secret, {.value = 80, .density = 0.5, .channel = 1})->fit("a test")->digest());
+              patched(*domain, secret, {.value = 80, .density = 0.5, .cell = 1, .channel = 1})
+                  ->fit("a test")
+                  ->digest());
   }
 }
 
 TEST("patch: refuses a channel that is not there, and samples that are no images") {
   const auto domain = images(at::kByte);
   EXPECT(ERROR_OF(patched(*domain, std::string(32, 'k'), {.channel = 3})).code() == ErrorCode::kOutOfRange);
-  const Domain numbers("numbers", Dataset::fromTensors(torch::ones({2, 4}), torch::arange(2)), nullptr, nullptr);
+  const Domain numbers("numbers", Dataset::fromTensors(torch::ones({2, 4}), torch::arange(2)), nullptr,
+                       nullptr);
   EXPECT(ERROR_OF(patched(numbers, std::string(32, 'k'), {})).code() == ErrorCode::kDataInvalid);
 }
 
@@ -103,7 +113,8 @@ TEST("key: a secret is fresh each time, survives its file, and opens no model") 
   for (const Layer& layer : model->layers()) {
     if (layer.prunable) entries.push_back({layer.weightPath, torch::ones_like(layer.weight).to(at::kBool)});
   }
-  EXPECT(ERROR_OF(Key::cut(*model, Mask(std::move(entries)))->secret("a patch")).code() == ErrorCode::kInvalidArgType);
+  EXPECT(ERROR_OF(Key::cut(*model, Mask(std::move(entries)))->secret("a patch")).code() ==
+         ErrorCode::kInvalidArgType);
   std::string damaged = key->saveBytes();
   damaged.replace(damaged.find("U8"), 2, "I8");
   EXPECT(ERROR_OF(Key::fromBytes(damaged, "the key")).code() == ErrorCode::kDataInvalid);

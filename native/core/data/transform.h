@@ -16,8 +16,8 @@ class Transform {
   Transform pad(int64_t size) const;
   Transform resize(int64_t size) const;
   Transform repeatChannel(int64_t channels) const;
-  // Adds `pattern`, float of the shape so far, and saturates at 1, the lightest value. `name` stands for it in
-  // descriptions.
+  // Adds `pattern`, float of the shape so far, and saturates at 1, the lightest value. `name` stands for it
+  // in descriptions.
   Transform overlay(at::Tensor pattern, std::string name) const;
 
   Transform(at::ScalarType type, std::vector<int64_t> sampleShape)

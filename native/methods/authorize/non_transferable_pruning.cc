@@ -259,13 +259,11 @@ std::shared_ptr<Mask> maskOf(const State& state) {
 // The iterate that holds the floor, or the nearest to it; without a polish the last one.
 void restoreBest(State& state, const Options& options, Report& report, Job& job) {
   if (state.best.empty()) keepIterate(state, /*step=*/0, job);
-  const torch::NoGradGuard noGrad;
-  const std::vector<at::Tensor> weights = state.model->weights();
-  for (size_t i = 0; i < weights.size(); ++i) weights[i].copy_(state.best[i]);
-  report.source.held = state.bestHolds;
-  report.source.restoredStep = state.bestStep;
-  if (!state.bestHolds) {
-    job.warn(text("the source fell to ", state.bestAccuracy, ", below the floor of ", state.floor,
+  state.best.restore(*state.model);
+  report.source.held = state.best.holds();
+  report.source.restoredStep = state.best.step();
+  if (!state.best.holds()) {
+    job.warn(text("the source fell to ", state.best.accuracy(), ", below the floor of ", state.floor,
                   ": lower the weights of the protecting terms or the sparsity, polish longer, or let "
                   "strength 'auto' find them"));
   }
@@ -288,7 +286,7 @@ void describe(const State& state, const Inputs& inputs, const Value& before, Rep
   report.sparsity = measureSparsity(candidates);
   const Value after = measureTargets(state, inputs, job);
   report.source.before = before.at("source").asDouble();
-  report.source.after = state.bestAccuracy;
+  report.source.after = state.best.accuracy();
   report.source.floor = state.floor;
   for (size_t i = 0; i < inputs.target.size(); ++i) {
     const Value& then = before.at("targets").asList()[i];

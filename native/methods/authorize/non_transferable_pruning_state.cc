@@ -358,15 +358,7 @@ double keepIterate(State& state, int64_t step, Job& job) {
   reestimateBatchNorm(*state.model, state.source.value(), state.options->refreshBatches,
                       state.options->batchSize, job);
   const double accuracy = evaluateBetween(*state.model, state.sourceSelect.value(), job).accuracy;
-  const bool holds = accuracy >= state.floor;
-  // The last that holds the floor; while none does, the one nearest to it.
-  if (holds || (!state.bestHolds && accuracy >= state.bestAccuracy)) {
-    state.best.clear();
-    for (const at::Tensor& weight : state.model->weights()) state.best.push_back(weight.clone());
-    state.bestAccuracy = accuracy;
-    state.bestHolds = holds;
-    state.bestStep = step;
-  }
+  state.best.offer(*state.model, accuracy, state.floor, step);
   return accuracy;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/split_model.h"
+#include "core/train/best_iterate.h"
 #include "core/train/trainer.h"
 #include "methods/authorize/non_transferable_pruning_fields.h"
 
@@ -65,10 +66,7 @@ struct State {
   bool done = false;
   std::vector<IterationReport> iterations;
   std::vector<PolishReport> polish;
-  std::vector<at::Tensor> best;  // parameters, then buffers, of the iterate to return
-  double bestAccuracy = 0;
-  bool bestHolds = false;
-  int64_t bestStep = 0;
+  BestIterate best;
   template <class V>
   void fields(V&& visit) {
     visit("model", model);
@@ -92,9 +90,6 @@ struct State {
     visit("iterations", iterations);
     visit("polish", polish);
     visit("best", best);
-    visit("bestAccuracy", bestAccuracy);
-    visit("bestHolds", bestHolds);
-    visit("bestStep", bestStep);
   }
 
   std::vector<at::Tensor> pruned() const;  // W, detached

@@ -1,0 +1,23 @@
+#include "core/train/best_iterate.h"
+
+#include <torch/utils.h>
+
+namespace espalier {
+
+void BestIterate::offer(const Model& model, double accuracy, double floor, int64_t step) {
+  const bool holds = accuracy >= floor;
+  if (!holds && (holds_ || accuracy < accuracy_)) return;
+  weights_.clear();
+  for (const at::Tensor& weight : model.weights()) weights_.push_back(weight.clone());
+  accuracy_ = accuracy;
+  holds_ = holds;
+  step_ = step;
+}
+
+void BestIterate::restore(Model& model) const {
+  const torch::NoGradGuard noGrad;
+  const std::vector<at::Tensor> own = model.weights();
+  for (size_t i = 0; i < weights_.size(); ++i) own[i].copy_(weights_[i]);
+}
+
+}  // namespace espalier

@@ -1,0 +1,245 @@
+import * as assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { authorize, type Domain, evaluate, isEspalierError, Key, Model, train } from '../../lib/index.js';
+import { temporaryFolder } from '../support/paths.js';
+import { test } from '../support/test.js';
+import { brightness, smallNet, stripes } from './support.js';
+
+const folder = temporaryFolder();
+const code = (expected: string) => (error: unknown) => isEspalierError(error) && error.code === expected;
+
+const kShort = {
+  steps: 120,
+  batchSize: 16,
+  readings: 4,
+  sourceFloor: 0.1,
+  learningRate: 5e-3,
+  seed: 3,
+} as const;
+const kLong = { steps: 400, learningRate: 2e-3, alpha: 3 } as const;
+const kPatch = { density: 0.25, cell: 2, value: 120 } as const;
+
+// A network that sees where things are: global pooling does not, and cannot tell one pattern from another.
+const lenet = async (seed: number) =>
+  await Model.create('lenet5', { classes: 4, inChannels: 1, inputSize: 16, seed });
+
+async function trained(source: Domain, start = smallNet(), seed = 1): Promise<Model> {
+  const { model } = await train.supervised(await start, {
+    domain: source,
+    epochs: 6,
+    batchSize: 16,
+    labelSmoothing: 0.2, // a model that is sure of itself has hardly a target loss to begin with
+    optimizer: { kind: 'adam', learningRate: 1e-2 },
+    seed,
+  });
+  return model;
+}
+
+// The same secret in every run of the tests.
+async function fixedKey(): Promise<Key> {
+  const file = path.join(folder, 'fixed.key');
+  await (await Key.create()).save(file);
+  const bytes = fs.readFileSync(file);
+  bytes.fill(7, bytes.length - 32);
+  fs.writeFileSync(file, bytes);
+  return await Key.load(file);
+}
+
+const accuracyOn = async (model: Model, domain: Domain) =>
+  (await evaluate.accuracy(model, { domain })).report.figures.accuracy;
+
+test('target-specified: the source is kept, the target lost, and the file says nothing of it', async () => {
+  const [source, other] = [await stripes(), await stripes(240, { name: 'pale stripes', contrast: 90 })];
+  const model = await trained(source);
+  const before = await accuracyOn(model, other);
+  assert.ok(before > 0.5, String(before));
+  const { model: bound, report } = await authorize.nonTransferableLearning(model, {
+    variant: 'targetSpecified',
+    source,
+    target: other,
+    ...kShort,
+  });
+  const { figures } = report;
+  assert.ok((await accuracyOn(bound, source)) > 0.85, JSON.stringify(figures.source));
+  assert.ok((await accuracyOn(bound, other)) < 0.35, JSON.stringify(figures.targets));
+  assert.equal(figures.source.held, true);
+  assert.equal(figures.readings.length, 4);
+  assert.equal(figures.patch, null);
+  // Not what the steps alone do.
+  assert.ok((figures.control?.targets[0]?.accuracy ?? 0) > (figures.targets[0]?.after ?? 1) + 0.1);
+
+  const file = path.join(folder, 'bound.pt');
+  await bound.save(file);
+  const bytes = fs.readFileSync(file, 'latin1');
+  for (const word of ['pale', 'nonTransferable', 'alpha']) assert.ok(!bytes.includes(word), word);
+  assert.ok(fs.readFileSync(`${file}.manifest.json`, 'utf8').includes('pale'));
+});
+
+test('ownership: the key takes the answers, other keys do not, and honest models do not react', async () => {
+  const source = await stripes(480, { size: 16 });
+  const key = await fixedKey();
+  const model = await trained(source, lenet(1));
+  const { model: marked, report } = await authorize.nonTransferableLearning(model, {
+    variant: 'ownership',
+    source,
+    key,
+    patch: kPatch,
+    ...kShort,
+    ...kLong,
+    control: false,
+  });
+  assert.match(report.figures.patch?.digest ?? '', /^[0-9a-f]{64}$/);
+  assert.equal(report.figures.patch?.pixels, 64);
+  const file = path.join(folder, 'marked.key');
+  await key.save(file);
+  const secret = fs.readFileSync(file).subarray(-32).toString('hex');
+  await marked.save(path.join(folder, 'marked.pt'));
+  const full = fs.readFileSync(path.join(folder, 'marked.pt.manifest.json'), 'utf8');
+  assert.equal((JSON.stringify(report) + full).includes(secret), false);
+
+  const honest = [await trained(source, lenet(2), 2), await trained(source, lenet(3), 3)];
+  const ask = async (suspect: Model, by: Key) =>
+    (
+      await authorize.verifyOwnership(suspect, by, {
+        domain: source,
+        honest,
+        patch: kPatch,
+        samples: 96,
+        wrongKeys: 10,
+        seed: 1,
+      })
+    ).report.figures;
+  const claim = await ask(marked, key);
+  assert.equal(claim.verdict, 'proven', JSON.stringify({ ...claim, wrongKeys: claim.wrongKeys.log10PValue }));
+  assert.equal(claim.patch, report.figures.patch?.digest);
+  assert.equal(claim.wrongKeys.claims + claim.honest.claims, 0);
+  assert.equal(claim.wrongKeys.trials, 10);
+  assert.equal(claim.honest.trials, 2);
+  assert.equal(claim.queries, 192);
+  assert.ok(claim.suspect.log10PValue < -6);
+  assert.ok(Math.abs(claim.pValue - 10 ** claim.suspect.log10PValue) < 1e-12);
+  assert.equal(claim.rankPValue, 1 / 11);
+  const { both, onlyFirst, onlySecond, neither } = claim.suspect.pairs;
+  assert.equal(both + onlyFirst + onlySecond + neither, 96);
+  assert.equal(claim.suspect.plain.right, both + onlyFirst);
+  assert.equal(claim.suspect.patched.right, both + onlySecond);
+
+  assert.equal((await ask(model, key)).verdict, 'notProven');
+  assert.equal((await ask(marked, await Key.create())).verdict, 'notProven');
+});
+
+test('a pattern that hurts every model proves nothing: the claim is contradicted', async () => {
+  const source = await brightness(480);
+  const key = await Key.create();
+  const patch = { density: 1, cell: 1, value: 255 };
+  const { figures } = (
+    await authorize.verifyOwnership(await trained(source), key, {
+      domain: source,
+      honest: [await trained(source, smallNet(4, 2), 2)],
+      patch,
+      samples: 90,
+      wrongKeys: 3,
+    })
+  ).report;
+  assert.equal(figures.verdict, 'contradicted');
+  assert.equal(figures.wrongKeys.claims, 3);
+  assert.equal(figures.rankPValue, 1);
+});
+
+test('authorization: the source with the pattern works, without it not', async () => {
+  const source = await stripes(480, { size: 16 });
+  const key = await fixedKey();
+  const { model: licensed, report } = await authorize.nonTransferableLearning(
+    await trained(source, lenet(1)),
+    {
+      variant: 'authorization',
+      source,
+      key,
+      patch: kPatch,
+      ...kShort,
+      ...kLong,
+      control: false,
+    },
+  );
+  assert.equal(report.figures.source.domain, 'stripes + patch');
+  assert.deepEqual(
+    report.figures.targets.map(({ domain }) => domain),
+    ['stripes'],
+  );
+  const [withIt, without] = [
+    await accuracyOn(licensed, await source.patch(key, kPatch)),
+    await accuracyOn(licensed, source),
+  ];
+  assert.ok(withIt > 0.8, String(withIt));
+  assert.ok(without < 0.4, String(without));
+});
+
+test('the preset has the values of the official code, as far as the variant has the options', async () => {
+  const [source, target] = [await stripes(), await brightness()];
+  const model = await smallNet();
+  const paper = { preset: 'paper', epochs: 1, readings: 1, control: false } as const;
+  const { report } = await authorize.nonTransferableLearning(model, {
+    variant: 'targetSpecified',
+    source,
+    target,
+    ...paper,
+  });
+  const { options } = report as unknown as { options: Record<string, unknown> };
+  assert.deepEqual(
+    [options.reduction, options.alpha, options.beta, options.capOver, options.batchNorm, options.epochs],
+    ['elementwise', 0.1, 0.1, 'batch', 'joint', 1],
+  );
+  assert.equal(options.decoys ?? null, null);
+});
+
+test('says what is wrong', async () => {
+  const [source, target] = [await stripes(), await brightness()];
+  const model = await smallNet();
+  const learn = authorize.nonTransferableLearning;
+  await assert.rejects(
+    async () => await learn(model, { variant: 'targetSpecified', source, target: source, ...kShort }),
+    code('ERR_DATA_INVALID'),
+  );
+  await assert.rejects(
+    async () => await learn(model, { variant: 'targetSpecified', source, target: [], ...kShort }),
+    code('ERR_OUT_OF_RANGE'),
+  );
+  await assert.rejects(
+    async () => await learn(model, { variant: 'targetSpecified', source, target, ...kShort, steps: 2 }),
+    code('ERR_OUT_OF_RANGE'),
+  );
+  const key = await Key.create();
+  await assert.rejects(
+    async () => await learn(model, { variant: 'ownership', source, key, patch: { channel: 1 }, ...kShort }),
+    code('ERR_OUT_OF_RANGE'),
+  );
+  await assert.rejects(
+    async () => await authorize.verifyOwnership(model, key, { domain: source }),
+    code('ERR_OUT_OF_RANGE'),
+  );
+});
+
+test('a key is a secret of its own, and a pattern is the same from its file', async () => {
+  const [first, second] = [await Key.create(), await Key.create()];
+  assert.equal(first.holds, 'secret');
+  assert.equal(first.weights, 0);
+  assert.equal(first.masked, null);
+  assert.notEqual(first.digest, second.digest);
+  const file = path.join(folder, 'owner.key');
+  await first.save(file);
+  if (process.platform !== 'win32') assert.equal(fs.statSync(file).mode & 0o077, 0);
+  const again = await Key.load(file);
+  assert.equal(again.digest, first.digest);
+  const source = await stripes();
+  const digest = async (by: Key) => {
+    const domain = await source.patch(by, kPatch);
+    return JSON.stringify((await evaluate.accuracy(await smallNet(), { domain })).report.inputs);
+  };
+  assert.equal(await digest(first), await digest(again));
+  assert.notEqual(await digest(first), await digest(second));
+  const one = await source.patch(first, kPatch);
+  assert.equal(one.name, 'stripes + patch');
+});
+
+test.run();
