@@ -6,6 +6,7 @@ import { redensifyMethod } from './attack/redensify.js';
 import { retrainHeadMethod } from './attack/retrainHead.js';
 import { sourceRepairMethod } from './attack/sourceRepair.js';
 import { applyMaskMethod } from './authorize/applyMask.js';
+import { maskPruningMethod } from './authorize/maskPruning.js';
 import { nonTransferableLearningMethod } from './authorize/nonTransferableLearning.js';
 import { nonTransferablePruningMethod } from './authorize/nonTransferablePruning.js';
 import { removeMaskMethod } from './authorize/removeMask.js';
@@ -30,6 +31,7 @@ export const allMethods: readonly AnyMethod[] = [
   nonTransferableLearningMethod,
   nonTransferablePruningMethod,
   applyMaskMethod,
+  maskPruningMethod,
   removeMaskMethod,
   verifyOwnershipMethod,
   accuracyMethod,

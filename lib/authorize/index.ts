@@ -1,4 +1,5 @@
 export { type ApplyMaskOptions, applyMask } from './applyMask.js';
+export { type MaskPruningOptions, maskPruning } from './maskPruning.js';
 export {
   type NonTransferableLearningOptions,
   nonTransferableLearning,

@@ -7,6 +7,7 @@ import { domains } from './figures/domains.js';
 import { presentAnything } from './figures/generic.js';
 import { learnedThreshold } from './figures/learnedThreshold.js';
 import { magnitude } from './figures/magnitude.js';
+import { maskPruning } from './figures/maskPruning.js';
 import { nonTransferableLearning } from './figures/nonTransferableLearning.js';
 import { nonTransferablePruning } from './figures/nonTransferablePruning.js';
 import type { Presenter } from './figures/presenter.js';
@@ -25,6 +26,7 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['authorize.nonTransferablePruning', nonTransferablePruning],
   ['authorize.nonTransferableLearning', nonTransferableLearning],
   ['authorize.verifyOwnership', verifyOwnership],
+  ['authorize.maskPruning', maskPruning],
   ['evaluate.accuracy', accuracy],
   ['evaluate.domains', domains],
   ['evaluate.sampleWiseLearningCurve', sampleWiseLearningCurve],

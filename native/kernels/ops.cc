@@ -59,6 +59,19 @@ at::Tensor ltpStep(const Tensors& weights, const Tensors& gradients, const Tenso
                  options.exact, options.normalised, skip, hold);
 }
 
+at::Tensor scoreApply(const Tensors& weights, const Tensors& scores, const Tensors& effective, double cut) {
+  static const auto op = find<decltype(ScoreOperators<cpu::Driver>::scoreApply)>("espalier::score_apply_");
+  return op.call(weights, scores, effective, cut);
+}
+
+void scoreAdam(const Tensors& scores, const Tensors& weights, const Tensors& gradients,
+               const Tensors& firstMoments, const Tensors& secondMoments, const Tensors& steps,
+               const AdamOptions& options, const Flag& skip) {
+  static const auto op = find<decltype(ScoreOperators<cpu::Driver>::scoreAdam)>("espalier::score_adam_");
+  op.call(scores, weights, gradients, firstMoments, secondMoments, steps, options.learningRate, options.beta1,
+          options.beta2, options.epsilon, skip);
+}
+
 at::Tensor admmPenalty(const Tensors& gradients, const Tensors& weights, const Tensors& sparse,
                        const Tensors& duals, const MaskList& masks, double rho) {
   static const auto op = find<decltype(AdmmOperators<cpu::Driver>::admmPenalty)>("espalier::admm_penalty_");

@@ -61,6 +61,14 @@ ESPALIER_EXPORT at::Tensor ltpStep(const Tensors& weights, const Tensors& gradie
                                    const MaskList& masks, const LtpThresholds& thresholds,
                                    const LtpOptions& options, const Flag& skip = {}, const Flag& hold = {});
 
+// Weights under scores: effective = weight where score > cut, else 0; [tensors, 1]: how many are kept.
+ESPALIER_EXPORT at::Tensor scoreApply(const Tensors& weights, const Tensors& scores, const Tensors& effective,
+                                      double cut);
+// Adam on the scores from the gradients of the effective weights; no weight decay.
+ESPALIER_EXPORT void scoreAdam(const Tensors& scores, const Tensors& weights, const Tensors& gradients,
+                               const Tensors& firstMoments, const Tensors& secondMoments,
+                               const Tensors& steps, const AdamOptions& options, const Flag& skip = {});
+
 // ADMM for sparse weights W: Z is their sparse image, U the scaled dual.
 // gradients += rho (W - Z + U); [tensors]: rho / 2 * ||W - Z + U||^2.
 ESPALIER_EXPORT at::Tensor admmPenalty(const Tensors& gradients, const Tensors& weights,

@@ -8,6 +8,7 @@
 #include "methods/attack/retrain_head.h"
 #include "methods/attack/source_repair.h"
 #include "methods/authorize/apply_mask.h"
+#include "methods/authorize/mask_pruning.h"
 #include "methods/authorize/non_transferable_learning.h"
 #include "methods/authorize/non_transferable_pruning.h"
 #include "methods/authorize/remove_mask.h"
@@ -33,6 +34,7 @@ const MethodTable& methodRegistry() {
       authorizeNonTransferablePruning(),
       authorizeNonTransferableLearning(),
       authorizeVerifyOwnership(),
+      authorizeMaskPruning(),
       authorizeApplyMask(),
       authorizeRemoveMask(),
       evaluateAccuracy(),

@@ -1,0 +1,52 @@
+"""Mask pruning (MAP, Peng et al., CVPR 2024, arXiv 2403.04149) where the source is available, in plain eager PyTorch:
+the reference of the parity test, and the other side of the race 'map'.
+"""
+
+import torch
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+LOWEST, HIGHEST = -0.02, 0.03
+
+
+class StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(context, scores, threshold):
+        return (scores > threshold).to(scores.dtype)
+
+    @staticmethod
+    def backward(context, gradient):
+        return gradient, None
+
+
+class MaskLearning:
+    """Learns a mask over the weights of `net` that have two dimensions or more; the net itself stays as it is."""
+
+    def __init__(self, net, options):
+        self.net, self.o = net.eval().requires_grad_(False), options
+        self.weights = {name: value for name, value in net.named_parameters() if value.dim() > 1}
+        self.scores = {
+            name: torch.full_like(value, options["scoreStart"]).requires_grad_() for name, value in self.weights.items()
+        }
+        self.optimizer = torch.optim.Adam(self.scores.values(), options["learningRate"], fused=True)
+
+    def masked(self):
+        threshold = self.o["threshold"]
+        return {
+            name: weight * StraightThrough.apply(self.scores[name], threshold) for name, weight in self.weights.items()
+        }
+
+    def step(self, source, target):
+        """One update of the scores; its figures, as tensors."""
+        n = len(source[1])
+        logits = functional_call(self.net, self.masked(), (torch.cat([source[0], target[0]]),))
+        source_loss = cross_entropy(logits[:n], source[1])
+        target_loss = cross_entropy(logits[n:], target[1])
+        loss = source_loss - (self.o["lambda"] * target_loss).clamp(max=self.o["beta"])
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            torch._foreach_clamp_min_(list(self.scores.values()), LOWEST)
+            torch._foreach_clamp_max_(list(self.scores.values()), HIGHEST)
+        return {"sourceLoss": source_loss.detach(), "targetLoss": target_loss.detach()}

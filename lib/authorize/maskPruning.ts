@@ -1,0 +1,157 @@
+import * as z from 'zod';
+import type { Model } from '../model.js';
+import { handle, oneOrList } from '../schema/handle.js';
+import { defineMethod, type OptionsOf } from '../schema/method.js';
+import { sparsityFigures } from '../schema/sparsity.js';
+import { precisionOption } from '../schema/training.js';
+
+const count = (least: number, most: number) => z.int().min(least).max(most);
+
+const common = {
+  lambda: z.number().min(0).default(0.1).describe("Weight of the target's loss; 0: no target."),
+  beta: z.number().gt(0).default(1).describe("Above it the weighted target's loss counts no more."),
+  scoreStart: z.number().default(0.01).describe('Of every score: nothing is pruned at first.'),
+  threshold: z.number().default(0.005).describe('A weight is pruned while its score is not above it.'),
+  learningRate: z
+    .number()
+    .gt(0)
+    .default(1e-3)
+    .describe('Of Adam on the scores, which move by about that much a step: far more flips many at once.'),
+  steps: count(1, 10000000).default(300).meta({ unit: 'steps' }).describe('Updates of the mask.'),
+  batchSize: count(1, 1048576)
+    .default(32)
+    .meta({ unit: 'samples' })
+    .describe('Of the source, and as many of a target; several targets take turns.'),
+  readings: count(1, 100000)
+    .default(6)
+    .describe('How often the source is measured on the way; the last mask that holds the floor is returned.'),
+  sourceFloor: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.02)
+    .describe('Source accuracy that may be lost on select data; beyond, an earlier mask is returned.'),
+  include: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'Patterns of parameter paths to mask; by default all weights of convolutions and linear layers.',
+    ),
+  exclude: z.array(z.string()).default([]).describe('Patterns of parameter paths to leave as they are.'),
+  keepHead: z.boolean().default(false).describe('Whether the classifier is left as it is.'),
+  maxPruned: z
+    .number()
+    .gt(0)
+    .max(1)
+    .optional()
+    .describe('Share of the weights that may be pruned: beyond, those of the highest scores come back.'),
+  controls: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether three more masks are measured: learned without a target, random, and by magnitude; half as much time again.',
+    ),
+  precision: precisionOption,
+};
+
+const options = z.discriminatedUnion('variant', [
+  z.strictObject({
+    variant: z.literal('sourceAvailable').describe('What data there is.'),
+    source: handle('Domain').describe(
+      'Where the model keeps working: trains on its fit data, decides on its select data.',
+    ),
+    target: oneOrList('Domain').describe('Where it must not be of use: its fit data is trained against.'),
+    targetLabels: z
+      .enum(['given', 'pseudo'])
+      .default('given')
+      .describe("The target's own labels, or the given model's answers in their place: then none are read."),
+    ...common,
+  }),
+]);
+
+const nullableAccuracy = z.number().nullable();
+
+const report = sparsityFigures.extend({
+  source: z
+    .strictObject({
+      domain: z.string().nullable().describe('Its name.'),
+      before: z.number().describe('Accuracy of the model that was given.'),
+      after: z.number().describe('Accuracy of the one that is returned.'),
+      floor: z.number().describe('Least that was asked for.'),
+      held: z.boolean().describe('Whether it holds.'),
+      restoredStep: z.int().describe('Step whose mask is returned.'),
+    })
+    .describe('On select data.'),
+  targets: z
+    .array(
+      z.strictObject({
+        domain: z.string().describe('Its name.'),
+        before: nullableAccuracy.describe('Accuracy of the model that was given; null without select data.'),
+        after: nullableAccuracy.describe('Accuracy of the one that is returned.'),
+        drop: nullableAccuracy.describe('Share of the accuracy before that is gone; null where that was 0.'),
+      }),
+    )
+    .describe('On select data.'),
+  readings: z
+    .array(
+      z.strictObject({
+        step: z.int().describe('Done by then.'),
+        sourceLoss: z.number().describe('Mean since the last reading, nats.'),
+        targetLoss: z.number().nullable().describe('The same of the target; null with lambda 0.'),
+        sourceAccuracy: z.number().describe('On select data.'),
+        pruned: z.number().describe('Share of the weights.'),
+        holdsFloor: z.boolean().describe('Whether the accuracy holds the floor.'),
+      }),
+    )
+    .describe('On the way.'),
+  controls: z
+    .array(
+      z.strictObject({
+        name: z
+          .string()
+          .describe("'lambda 0': learned without a target; 'random', 'magnitude': as many weights a layer."),
+        pruned: z.number().describe('Share of the weights.'),
+        source: z.number().describe('Accuracy on the source, select data.'),
+        targets: z.array(nullableAccuracy).describe('On each target.'),
+      }),
+    )
+    .describe('Other masks on the same model; empty where none were asked for.'),
+  read: z
+    .strictObject({
+      source: z.int().describe('Of the source.'),
+      target: z.int().describe('Of the targets.'),
+    })
+    .describe('How many samples there were to read, fit and select.'),
+  dense: z.string().describe('Digest of the given model: the one that the mask is for.'),
+  steps: z.int().describe('Updates of the mask.'),
+});
+
+const method = defineMethod({
+  name: 'authorize.maskPruning',
+  summary:
+    'Learns a mask over frozen weights, under which a model serves the source and fails on the target.',
+  source: 'Peng et al., CVPR 2024, MAP (arXiv 2403.04149); Mallya et al. 2018 (arXiv 1801.06519)',
+  inputs: { model: handle('Model').describe('A classifier trained on the source.') },
+  options,
+  outputs: { model: 'Model', mask: 'Mask' },
+  report,
+});
+
+export { method as maskPruningMethod };
+
+export type MaskPruningOptions = OptionsOf<typeof method>;
+
+/**
+ * Learns which weights of a copy of `model` serve the target and cuts them; no other weight changes by a bit. The
+ * mask is a right that can be granted and taken back: see applyMask and removeMask.
+ *
+ * It acts on the model as it is given away: whoever trains it on labelled data of a target gets the accuracy back.
+ *
+ * @returns the masked model, saved with a public manifest by default, and the mask, which fits the given model
+ * @throws ERR_MODEL_UNSUPPORTED for a frozen model, one of half precision or one without weights to mask,
+ *   ERR_DATA_INVALID where source equals target or class counts differ, ERR_OUT_OF_RANGE for a threshold that is
+ *   not below scoreStart, ERR_DIVERGED when a loss or gradient is not finite
+ */
+export function maskPruning(model: Model, options: MaskPruningOptions) {
+  return method.start({ model }, options);
+}
