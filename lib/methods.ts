@@ -2,6 +2,7 @@ import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
 import { fineTuneMethod } from './attack/fineTune.js';
 import { linearProbeMethod } from './attack/linearProbe.js';
 import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
+import { pruneMethod } from './attack/prune.js';
 import { redensifyMethod } from './attack/redensify.js';
 import { retrainHeadMethod } from './attack/retrainHead.js';
 import { sourceRepairMethod } from './attack/sourceRepair.js';
@@ -37,6 +38,7 @@ export const allMethods: readonly AnyMethod[] = [
   retrainHeadMethod,
   sourceRepairMethod,
   redensifyMethod,
+  pruneMethod,
   batchNormAdaptationMethod,
   linearProbeMethod,
   nearestNeighbourMethod,

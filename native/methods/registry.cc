@@ -4,6 +4,7 @@
 #include "methods/attack/fine_tune.h"
 #include "methods/attack/linear_probe.h"
 #include "methods/attack/nearest_neighbour.h"
+#include "methods/attack/prune.h"
 #include "methods/attack/redensify.h"
 #include "methods/attack/retrain_head.h"
 #include "methods/attack/source_repair.h"
@@ -40,6 +41,7 @@ const MethodTable& methodRegistry() {
       attackRetrainHead(),
       attackSourceRepair(),
       attackRedensify(),
+      attackPrune(),
       attackBatchNormAdaptation(),
       attackNearestNeighbour(),
       attackLinearProbe(),

@@ -48,6 +48,7 @@ const pictured = [
   'evaluate.sourceTargetDrop',
   'attack.fineTune',
   'attack.batchNormAdaptation',
+  'attack.prune',
 ];
 
 for (const method of allMethods) {

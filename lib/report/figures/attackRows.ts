@@ -1,0 +1,54 @@
+import * as z from 'zod';
+import { number, table } from '../blocks.js';
+import { count, figure, interval, isNumber, percent, percentInWords, plural } from '../format.js';
+import { domainName } from '../words.js';
+import { answers, attackFigures, attackPresentation, cost } from './attack.js';
+import { presenter } from './presenter.js';
+
+// The attacks that change weights at several strengths, a row each.
+
+const pruneFigures = attackFigures.extend({
+  rows: z
+    .array(
+      z.object({
+        sparsity: z.number(),
+        weights: z.number(),
+        zeros: z.number(),
+        cut: z.number(),
+        after: answers,
+        learningRate: z.number().nullable(),
+        selectAccuracy: z.number().nullable(),
+      }),
+    )
+    .min(1),
+});
+
+/** What `attack.prune` reports. */
+export const attackPrune = presenter(pruneFigures, (figures, report) => {
+  const { rows, samples } = figures;
+  const tuned = samples > 0 ? ` and fine-tuned on ${plural(samples, 'sample')}` : '';
+  const columns = ['Sparsity asked', 'Zeros', 'Share', 'Newly cut', 'Accuracy', '95% interval'];
+  const trained = rows.some(({ learningRate }) => isNumber(learningRate));
+  return attackPresentation(
+    figures,
+    report,
+    `Pruned to ${percentInWords(rows.at(-1)?.sparsity)}${tuned} its accuracy on ${domainName(report)}`,
+    [
+      table(
+        'Prunings',
+        [...columns, ...(trained ? ['Learning rate', 'Held-out accuracy'] : [])].map(number),
+        rows.map((row) => [
+          percentInWords(row.sparsity),
+          count(row.zeros),
+          percent(row.weights > 0 ? row.zeros / row.weights : null),
+          count(row.cut),
+          percent(row.after.accuracy),
+          interval(row.after.interval),
+          ...(trained ? [figure(row.learningRate), percent(row.selectAccuracy)] : []),
+        ]),
+        'Each from the given model; weights that were zero already count among the zeros.',
+      ),
+      cost(figures),
+    ],
+  );
+});

@@ -1,0 +1,180 @@
+import * as assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import {
+  attack,
+  Domain,
+  evaluate,
+  isEspalierError,
+  type Model,
+  prune,
+  type Run,
+  train,
+} from '../../lib/index.js';
+import { temporaryFolder } from '../support/paths.js';
+import { test } from '../support/test.js';
+import { brightness, brightnessParts, smallNet, weightsOf, zerosOf } from './support.js';
+
+// The attacks that change weights, with or without a training afterwards.
+
+const folder = temporaryFolder();
+const quick = { count: 96, steps: 30, batchSize: 16, learningRates: [1e-2], threads: 1 };
+
+const digestOf = async (model: Model) => (await model.inspect()).digest;
+const sum = (values: Iterable<number>) => [...values].reduce((a, b) => a + b, 0);
+const zerosIn = async (model: Model) => sum((await zerosOf(model)).values());
+
+// A trained network, at 30 % zeros a layer where it is pruned.
+async function setting() {
+  const domain = await brightness();
+  const options = { domain, epochs: 4, batchSize: 16, optimizer: { learningRate: 0.1 } };
+  const { model: dense } = await train.supervised(await smallNet(), options);
+  const { model } = await prune.magnitude(dense, { sparsity: 0.3, scope: 'layer' });
+  return { domain, dense, model };
+}
+
+// Whoever attacks without data needs report data alone.
+async function reportOnly(count = 240): Promise<Domain> {
+  return await Domain.open({ name: 'brightness', report: (await brightnessParts(count, 4)).report });
+}
+
+const rejects = async (run: PromiseLike<unknown>, code: string, words: RegExp) =>
+  await assert.rejects(
+    async () => await run,
+    (error) => isEspalierError(error) && error.code === code && words.test(error.message),
+  );
+
+// Stops where a phase begins, and gives the phases that are left when it goes on.
+async function stopAndGoOn<Result>(
+  begin: (how: object) => Run<Result>,
+  phase: string,
+): Promise<{ phases: Set<string>; result: Result }> {
+  const file = path.join(folder, `${phase}.checkpoint`);
+  const run = begin({ checkpoint: { path: file } });
+  await assert.rejects(async () => {
+    for await (const progress of run) if (progress.phase === phase) run.cancel(new Error('enough'));
+    throw new Error('it was over before it could be stopped');
+  }, /enough/);
+  assert.ok(fs.existsSync(file));
+  const resumed = begin({ resume: file });
+  const phases = new Set<string>();
+  for await (const progress of resumed) phases.add(progress.phase);
+  return { phases, result: await resumed };
+}
+
+// Figures without what a clock says.
+const timeless = (figures: object): unknown =>
+  JSON.parse(JSON.stringify(figures), (key, value) => (key === 'seconds' ? 0 : value));
+
+test('pruning leaves exactly the zeros asked for, those of before among them', async () => {
+  const { model } = await setting();
+  const domain = await reportOnly();
+  const before = await digestOf(model);
+  const given = await weightsOf(model);
+  const { model: pruned, report } = await attack.prune(model, { domain, sparsity: [0.9, 0.5, 0.5] });
+  assert.equal(await digestOf(model), before);
+  const { figures } = report;
+  assert.deepEqual(
+    figures.rows.map(({ sparsity }) => sparsity),
+    [0.5, 0.9],
+  );
+  const sizes = [...given.values()].map(({ length }) => length);
+  for (const row of figures.rows) {
+    assert.equal(row.zeros, sum(sizes.map((size) => Math.round(size * row.sparsity))));
+    assert.equal(row.cut, row.zeros - (await zerosIn(model)));
+    assert.equal(row.weights, sum(sizes));
+  }
+  const left = await weightsOf(pruned);
+  for (const [name, weights] of given) {
+    const now = left.get(name) as Float32Array;
+    const kept = now.filter((value) => value !== 0);
+    assert.equal(now.length - kept.length, Math.round(now.length * 0.9), name);
+    const least = Math.min(...kept.map(Math.abs));
+    now.forEach((value, i) => {
+      const was = weights[i] as number;
+      assert.ok(value === 0 ? Math.abs(was) <= least : value === was, `${name} ${i}`);
+    });
+  }
+  assert.deepEqual(figures.after, figures.rows[1]?.after);
+  assert.equal(figures.after.accuracy, (await evaluate.accuracy(pruned, { domain })).report.figures.accuracy);
+  assert.equal(figures.before.accuracy, (await evaluate.accuracy(model, { domain })).report.figures.accuracy);
+  const { seconds, ...cost } = figures.cost;
+  assert.deepEqual(cost, { images: 0, labels: 0, steps: 0 });
+  assert.ok(seconds > 0);
+  assert.equal(figures.samples, 0);
+});
+
+test('pruning over all layers together takes the smallest weights of all', async () => {
+  const { dense } = await setting();
+  const domain = await reportOnly();
+  const { model: pruned, report } = await attack.prune(dense, { domain, sparsity: [0.6], scope: 'global' });
+  const [before, after] = [await weightsOf(dense), await weightsOf(pruned)];
+  const all = [...before.values()].flatMap((weights) => [...weights]).map(Math.abs);
+  const kept = [...after.values()].flatMap((weights) => [...weights]).filter((value) => value !== 0);
+  assert.equal(report.figures.rows[0]?.zeros, Math.round(all.length * 0.6));
+  assert.equal(kept.length, all.length - Math.round(all.length * 0.6));
+  const expected = all.sort((a, b) => b - a).slice(0, kept.length);
+  assert.deepEqual(
+    kept.map(Math.abs).sort((a, b) => b - a),
+    expected,
+  );
+});
+
+test('a sparsity that the model has already cuts nothing, and the report warns', async () => {
+  const { model } = await setting();
+  const { model: same, report } = await attack.prune(model, { domain: await reportOnly(), sparsity: [0.2] });
+  assert.equal(report.figures.rows[0]?.cut, 0);
+  assert.equal(report.figures.rows[0]?.zeros, await zerosIn(model));
+  assert.deepEqual(await weightsOf(same), await weightsOf(model));
+  assert.match(report.warnings.join(), /nothing was cut for sparsity 0.2/);
+});
+
+test('fine-tuning after pruning holds the zeros, takes the better rate, and is counted', async () => {
+  const { domain, model } = await setting();
+  const options = { domain, sparsity: [0.8, 0.85], ...quick, steps: 60, learningRates: [1e-9, 1e-2] };
+  const { model: tuned, report } = await attack.prune(model, options);
+  const { figures } = report;
+  for (const [name, zeros] of await zerosOf(tuned)) {
+    const { length } = (await weightsOf(model)).get(name) as Float32Array;
+    assert.equal(zeros, Math.round(length * 0.85));
+  }
+  const plain = (await attack.prune(model, { domain, sparsity: [0.85] })).report.figures;
+  assert.ok(figures.after.accuracy > plain.after.accuracy + 0.2, JSON.stringify(figures));
+  assert.equal(figures.rows[1]?.learningRate, 1e-2);
+  assert.ok((figures.rows[1]?.selectAccuracy ?? 0) > 0.5, JSON.stringify(figures));
+  const counts = ({ images, labels, steps }: typeof figures.cost) => ({ images, labels, steps });
+  assert.deepEqual(counts(figures.cost), { images: 4 * 60 * 16, labels: 96, steps: 240 });
+  for (const { cost } of figures.rows)
+    assert.deepEqual(counts(cost), { images: 1920, labels: 96, steps: 120 });
+  assert.equal(figures.samples, 96);
+});
+
+test('pruning and fine-tuning that was stopped goes on to the same bytes', async () => {
+  const { domain, model } = await setting();
+  const options = { domain, ...quick, sparsity: [0.5, 0.8], steps: 400, seed: 3 };
+  const straight = await attack.prune(model, options);
+  const { phases, result } = await stopAndGoOn(
+    (how) => attack.prune(model, { ...options, ...how }),
+    'after sparsity 0.5',
+  );
+  assert.ok(!phases.has('before'), [...phases].join());
+  assert.equal(await digestOf(result.model), await digestOf(straight.model));
+  assert.deepEqual(timeless(result.report.figures), timeless(straight.report.figures));
+});
+
+test('what cannot be pruned is refused by name', async () => {
+  const model = await smallNet();
+  const domain = await brightness();
+  await rejects(attack.prune(model, { domain, sparsity: [] }), 'ERR_OUT_OF_RANGE', /at least one .*sparsity/);
+  for (const sparsity of [0, 1])
+    await rejects(attack.prune(model, { domain, sparsity: [sparsity] }), 'ERR_OUT_OF_RANGE', /sparsity/);
+  await rejects(attack.prune(model, { domain, steps: 5, count: 1000 }), 'ERR_OUT_OF_RANGE', /1 to 144/);
+  await rejects(attack.prune(model, { domain: await brightness(240, 3) }), 'ERR_DATA_INVALID', /4 classes/);
+  const { fit } = await brightnessParts(240, 4);
+  const unmeasured = await Domain.open({ name: 'unmeasured', fit, select: 0.2 });
+  await rejects(attack.prune(model, { domain: unmeasured }), 'ERR_DATA_INVALID', /unmeasured/);
+  const untrained = attack.prune(model, { domain: await reportOnly(), steps: 5 });
+  await rejects(untrained, 'ERR_DATA_INVALID', /fit/);
+});
+
+test.run();
