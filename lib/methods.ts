@@ -3,6 +3,7 @@ import { fineTuneMethod } from './attack/fineTune.js';
 import { linearProbeMethod } from './attack/linearProbe.js';
 import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
 import { pruneMethod } from './attack/prune.js';
+import { quantizeMethod } from './attack/quantize.js';
 import { redensifyMethod } from './attack/redensify.js';
 import { retrainHeadMethod } from './attack/retrainHead.js';
 import { sourceRepairMethod } from './attack/sourceRepair.js';
@@ -39,6 +40,7 @@ export const allMethods: readonly AnyMethod[] = [
   sourceRepairMethod,
   redensifyMethod,
   pruneMethod,
+  quantizeMethod,
   batchNormAdaptationMethod,
   linearProbeMethod,
   nearestNeighbourMethod,

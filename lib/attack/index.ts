@@ -3,6 +3,7 @@ export { type FineTuneOptions, fineTune } from './fineTune.js';
 export { type LinearProbeOptions, linearProbe } from './linearProbe.js';
 export { type NearestNeighbourOptions, nearestNeighbour } from './nearestNeighbour.js';
 export { type PruneOptions, prune } from './prune.js';
+export { type QuantizeOptions, quantize } from './quantize.js';
 export { type RedensifyOptions, redensify } from './redensify.js';
 export { type RetrainHeadOptions, retrainHead } from './retrainHead.js';
 export { type SourceRepairOptions, sourceRepair } from './sourceRepair.js';

@@ -5,6 +5,7 @@
 #include "methods/attack/linear_probe.h"
 #include "methods/attack/nearest_neighbour.h"
 #include "methods/attack/prune.h"
+#include "methods/attack/quantize.h"
 #include "methods/attack/redensify.h"
 #include "methods/attack/retrain_head.h"
 #include "methods/attack/source_repair.h"
@@ -42,6 +43,7 @@ const MethodTable& methodRegistry() {
       attackSourceRepair(),
       attackRedensify(),
       attackPrune(),
+      attackQuantize(),
       attackBatchNormAdaptation(),
       attackNearestNeighbour(),
       attackLinearProbe(),

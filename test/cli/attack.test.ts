@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { type ChildResult, runChild } from '../support/child.js';
@@ -35,6 +36,13 @@ test(
     assert.match(pruned, /Pruned to 90% its accuracy on mnist went from/);
     assert.match(pruned, /60% .*\n.*90% /);
     assert.ok(Math.abs(((await sparsityOf('pruned.pt')) ?? 0) - 0.9) < 1e-3);
+
+    const rounded = await done('attack quantize locked.pt --domain mnist --bits 8,4 --out rounded.pt');
+    assert.match(rounded, /Rounded to 4 bits its accuracy on mnist went from/);
+    assert.ok(((await sparsityOf('rounded.pt')) ?? 0) >= 0.499);
+    const wrong = await espalier('attack quantize locked.pt --domain mnist --bits 8,1 --out no.pt');
+    assert.equal([wrong.code, existsSync(join(folder, 'no.pt'))], [2, false]);
+    assert.match(wrong.stderr, /--bits/);
   },
   { timeoutMs: 240_000 },
 );

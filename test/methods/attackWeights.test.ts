@@ -177,4 +177,115 @@ test('what cannot be pruned is refused by name', async () => {
   await rejects(untrained, 'ERR_DATA_INVALID', /fit/);
 });
 
+// The shape of each prunable weight, by path; output channels come first.
+const shapesOf = (model: Model) =>
+  new Map(
+    model.layers
+      .filter(({ prunable }) => prunable)
+      .map(({ path, weightShape }) => [`${path}.weight`, weightShape]),
+  );
+
+// All but the prunable weights, which are drawn anew.
+async function rest(model: Model): Promise<string> {
+  const weights = shapesOf(model);
+  const keep = model.parameters.map((parameter) => parameter.path).filter((name) => !weights.has(name));
+  return await digestOf(await model.reinitialize({ seed: 1, keep: [...keep, '*running*', '*num_batches*'] }));
+}
+
+for (const granularity of ['channel', 'tensor'] as const) {
+  test(`rounded weights are on the grid of their ${granularity}, and nothing else changes`, async () => {
+    const { model } = await setting();
+    const domain = await reportOnly();
+    const before = await digestOf(model);
+    const { model: rounded, report } = await attack.quantize(model, { domain, bits: [5, 3, 3], granularity });
+    assert.equal(await digestOf(model), before);
+    assert.equal(await rest(rounded), await rest(model));
+    const { figures } = report;
+    assert.deepEqual(
+      figures.rows.map(({ bits }) => bits),
+      [5, 3],
+    );
+    const [given, left] = [await weightsOf(model), await weightsOf(rounded)];
+    let [squares, error, zeros] = [0, 0, 0];
+    for (const [name, shape] of shapesOf(model)) {
+      const [was, now] = [given.get(name) as Float32Array, left.get(name) as Float32Array];
+      const size = granularity === 'tensor' ? was.length : was.length / (shape[0] as number);
+      for (let begin = 0; begin < was.length; begin += size) {
+        const channel = was.subarray(begin, begin + size);
+        const scale = Math.max(...channel.map(Math.abs)) / 3;
+        channel.forEach((value, i) => {
+          const found = now[begin + i] as number;
+          assert.ok(Math.abs(found - value) <= (scale / 2) * (1 + 1e-6), `${name}: ${value} is ${found}`);
+          assert.ok(Math.abs(found / scale - Math.round(found / scale)) < 1e-6, `${name}: ${found}`);
+          if (value === 0) assert.equal(Math.abs(found), 0);
+          squares += value ** 2;
+          error += (found - value) ** 2;
+          if (found === 0) zeros++;
+        });
+      }
+    }
+    const last = figures.rows[1];
+    assert.ok(Math.abs((last?.error ?? 0) / (error / squares) - 1) < 1e-9, `${last?.error}`);
+    assert.equal(last?.zeros, zeros);
+    assert.equal(last?.weights, sum([...given.values()].map(({ length }) => length)));
+    assert.ok((figures.rows[0]?.error ?? 1) < (last?.error ?? 0));
+    assert.deepEqual(figures.after, last?.after);
+    const measured = (await evaluate.accuracy(rounded, { domain })).report.figures.accuracy;
+    assert.equal(figures.after.accuracy, measured);
+    const { seconds, ...cost } = figures.cost;
+    assert.deepEqual(cost, { images: 0, labels: 0, steps: 0 });
+    assert.ok(seconds > 0);
+    const { manifest } = await rounded.inspect();
+    assert.equal((manifest as { sparsity: number }).sparsity, zeros / (last?.weights ?? 0));
+  });
+}
+
+test('rounding twice is rounding once; channels of zeros stay; 16 bits change next to nothing', async () => {
+  const domain = await reportOnly();
+  const { dense } = await setting();
+  const { model } = await prune.magnitude(dense, { sparsity: 0.5, structure: 'channel' });
+  const once = await attack.quantize(model, { domain, bits: [4] });
+  assert.ok((await zerosIn(once.model)) >= (await zerosIn(model)));
+  const twice = await attack.quantize(once.model, { domain, bits: [4] });
+  assert.equal(twice.report.figures.rows[0]?.error, 0);
+  assert.deepEqual(await weightsOf(twice.model), await weightsOf(once.model));
+  const fine = (await attack.quantize(model, { domain, bits: [16] })).report.figures;
+  assert.ok((fine.rows[0]?.error ?? 1) < 1e-8);
+  assert.deepEqual(fine.after, fine.before);
+});
+
+test('by default it is 8, 5 and 4 bits', async () => {
+  const { figures } = (await attack.quantize(await smallNet(), { domain: await reportOnly() })).report;
+  assert.deepEqual(
+    figures.rows.map(({ bits }) => bits),
+    [8, 5, 4],
+  );
+});
+
+test('rounding that was stopped goes on to the same bytes', async () => {
+  const { model } = await setting();
+  const options = { domain: await reportOnly(20_000), bits: Array.from({ length: 15 }, (_, i) => i + 2) };
+  const straight = await attack.quantize(model, options);
+  const { phases, result } = await stopAndGoOn(
+    (how) => attack.quantize(model, { ...options, ...how }),
+    'after 14 bits',
+  );
+  assert.ok(!phases.has('before') && !phases.has('after 16 bits'), [...phases].join());
+  assert.equal(await digestOf(result.model), await digestOf(straight.model));
+  assert.deepEqual(timeless(result.report.figures), timeless(straight.report.figures));
+});
+
+test('what cannot be rounded is refused by name', async () => {
+  const model = await smallNet();
+  const domain = await reportOnly();
+  await rejects(attack.quantize(model, { domain, bits: [] }), 'ERR_OUT_OF_RANGE', /at least one .*bits/);
+  for (const bits of [1, 17])
+    await rejects(attack.quantize(model, { domain, bits: [bits] }), 'ERR_OUT_OF_RANGE', /bits/);
+  await rejects(
+    attack.quantize(model, { domain: await brightness(240, 3) }),
+    'ERR_DATA_INVALID',
+    /4 classes/,
+  );
+});
+
 test.run();

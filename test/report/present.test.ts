@@ -49,6 +49,7 @@ const pictured = [
   'attack.fineTune',
   'attack.batchNormAdaptation',
   'attack.prune',
+  'attack.quantize',
 ];
 
 for (const method of allMethods) {

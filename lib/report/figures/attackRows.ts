@@ -52,3 +52,43 @@ export const attackPrune = presenter(pruneFigures, (figures, report) => {
     ],
   );
 });
+
+const quantizeFigures = attackFigures.extend({
+  rows: z
+    .array(
+      z.object({
+        bits: z.number(),
+        error: z.number(),
+        weights: z.number(),
+        zeros: z.number(),
+        after: answers,
+      }),
+    )
+    .min(1),
+});
+
+/** What `attack.quantize` reports. */
+export const attackQuantize = presenter(quantizeFigures, (figures, report) => {
+  const { rows } = figures;
+  return attackPresentation(
+    figures,
+    report,
+    `Rounded to ${plural(rows.at(-1)?.bits ?? 0, 'bit')} its accuracy on ${domainName(report)}`,
+    [
+      table(
+        'Roundings',
+        ['Bits', 'Relative error', 'Zeros', 'Share', 'Accuracy', '95% interval'].map(number),
+        rows.map(({ bits, error, weights, zeros, after }) => [
+          count(bits),
+          figure(error),
+          count(zeros),
+          percent(weights > 0 ? zeros / weights : null),
+          percent(after.accuracy),
+          interval(after.interval),
+        ]),
+        'Each from the given model. The error is the mean square of what rounding changed over that of the weights.',
+      ),
+      cost(figures),
+    ],
+  );
+});
