@@ -1,6 +1,7 @@
 import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
 import { fineTuneMethod } from './attack/fineTune.js';
 import { linearProbeMethod } from './attack/linearProbe.js';
+import { maskGuessMethod } from './attack/maskGuess.js';
 import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
 import { pruneMethod } from './attack/prune.js';
 import { quantizeMethod } from './attack/quantize.js';
@@ -41,6 +42,7 @@ export const allMethods: readonly AnyMethod[] = [
   redensifyMethod,
   pruneMethod,
   quantizeMethod,
+  maskGuessMethod,
   batchNormAdaptationMethod,
   linearProbeMethod,
   nearestNeighbourMethod,

@@ -3,6 +3,7 @@
 #include "methods/attack/batch_norm_adaptation.h"
 #include "methods/attack/fine_tune.h"
 #include "methods/attack/linear_probe.h"
+#include "methods/attack/mask_guess.h"
 #include "methods/attack/nearest_neighbour.h"
 #include "methods/attack/prune.h"
 #include "methods/attack/quantize.h"
@@ -44,6 +45,7 @@ const MethodTable& methodRegistry() {
       attackRedensify(),
       attackPrune(),
       attackQuantize(),
+      attackMaskGuess(),
       attackBatchNormAdaptation(),
       attackNearestNeighbour(),
       attackLinearProbe(),

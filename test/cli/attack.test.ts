@@ -43,6 +43,12 @@ test(
     const wrong = await espalier('attack quantize locked.pt --domain mnist --bits 8,1 --out no.pt');
     assert.equal([wrong.code, existsSync(join(folder, 'no.pt'))], [2, false]);
     assert.match(wrong.stderr, /--bits/);
+
+    const guessed = await done(
+      'attack mask-guess locked.pt --domain mnist --refill he --tries 3 --out guessed.pt',
+    );
+    assert.match(guessed, /The best of 3 guesses: its accuracy on mnist went from/);
+    assert.is(await sparsityOf('guessed.pt'), 0);
   },
   { timeoutMs: 240_000 },
 );

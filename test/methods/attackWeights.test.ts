@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import {
   attack,
+  Dataset,
   Domain,
   evaluate,
   isEspalierError,
@@ -13,7 +14,7 @@ import {
 } from '../../lib/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
-import { brightness, brightnessParts, smallNet, weightsOf, zerosOf } from './support.js';
+import { brightness, brightnessParts, brightnessSamples, smallNet, weightsOf, zerosOf } from './support.js';
 
 // The attacks that change weights, with or without a training afterwards.
 
@@ -286,6 +287,155 @@ test('what cannot be rounded is refused by name', async () => {
     'ERR_DATA_INVALID',
     /4 classes/,
   );
+});
+
+test('lifting the mask gives each zero the mean of its layer, once, and leaves the rest', async () => {
+  const { model } = await setting();
+  const domain = await reportOnly();
+  const before = await digestOf(model);
+  const { model: guessed, report } = await attack.maskGuess(model, { domain });
+  assert.equal(await digestOf(model), before);
+  assert.equal(await rest(guessed), await rest(model));
+  const { figures } = report;
+  const zeros = await zerosIn(model);
+  assert.deepEqual(
+    figures.rows.map((row) => [row.try, row.refilled, row.removed, row.zeros, row.selectAccuracy]),
+    [[1, zeros, 0, 0, null]],
+  );
+  assert.equal(await zerosIn(guessed), 0);
+  const left = await weightsOf(guessed);
+  for (const [name, weights] of await weightsOf(model)) {
+    const kept = weights.filter((value) => value !== 0);
+    const mean = Math.fround(sum(kept) / kept.length);
+    left.get(name)?.forEach((value, i) => {
+      const was = weights[i] as number;
+      if (was !== 0) assert.equal(value, was);
+      else assert.ok(Math.abs(value / mean - 1) < 1e-5, `${name}: ${value}, ${mean}`);
+    });
+  }
+  assert.equal(figures.best, 1);
+  assert.deepEqual(figures.after, figures.rows[0]?.after);
+  assert.equal(
+    figures.after.accuracy,
+    (await evaluate.accuracy(guessed, { domain })).report.figures.accuracy,
+  );
+  const { manifest } = await guessed.inspect();
+  assert.equal((manifest as { sparsity: number }).sparsity, 0);
+  const { seconds, ...cost } = figures.cost;
+  assert.deepEqual(cost, { images: 0, labels: 0, steps: 0 });
+  assert.ok(seconds > 0);
+});
+
+test('noise has the variance of its layer, and is another in each try', async () => {
+  const { domain, dense } = await setting();
+  const { model } = await prune.magnitude(dense, { sparsity: 0.9, scope: 'layer' });
+  const { model: guessed, report } = await attack.maskGuess(model, { domain, refill: 'he', tries: 3 });
+  const left = await weightsOf(guessed);
+  let [ratio, count] = [0, 0];
+  for (const [name, [, ...fan]] of shapesOf(model)) {
+    const weights = (await weightsOf(model)).get(name) as Float32Array;
+    const variance = 2 / fan.reduce((a, b) => a * b, 1);
+    left.get(name)?.forEach((value, i) => {
+      if (weights[i] !== 0) {
+        assert.equal(value, weights[i]);
+      } else {
+        ratio += value ** 2 / variance;
+        count++;
+      }
+    });
+  }
+  assert.equal(count, await zerosIn(model));
+  // Five standard errors of a mean square of normals.
+  assert.ok(Math.abs(ratio / count - 1) < 5 * Math.sqrt(2 / count), `${ratio / count} of ${count}`);
+  assert.equal(report.figures.rows.length, 3);
+  const other = await attack.maskGuess(model, { domain, refill: 'he', tries: 1, seed: 8 });
+  assert.notDeepEqual(await weightsOf(other.model), left);
+});
+
+test('a flip changes exactly as many weights as it says, and the model stays as sparse', async () => {
+  const { domain, model } = await setting();
+  const given = await weightsOf(model);
+  // Thirty percent are zero: of a flip of the whole mask so many can change on either side.
+  for (const flip of [0.1, 1]) {
+    const { model: guessed, report } = await attack.maskGuess(model, { domain, flip, tries: 2 });
+    assert.equal(await rest(guessed), await rest(model));
+    let total = 0;
+    const left = await weightsOf(guessed);
+    for (const [name, weights] of given) {
+      const now = left.get(name) as Float32Array;
+      const zeros = weights.filter((value) => value === 0).length;
+      const expected = Math.min(Math.round((weights.length * flip) / 2), zeros);
+      const filled = now.filter((value, i) => value !== 0 && weights[i] === 0).length;
+      const removed = now.filter((value, i) => value === 0 && weights[i] !== 0).length;
+      const changed = now.filter(
+        (value, i) => value !== 0 && weights[i] !== 0 && value !== weights[i],
+      ).length;
+      assert.deepEqual([filled, removed, changed], [expected, expected, 0], name);
+      total += expected;
+    }
+    for (const row of report.figures.rows)
+      assert.deepEqual([row.refilled, row.removed, row.zeros], [total, total, await zerosIn(model)]);
+  }
+});
+
+test('seeds say what is flipped: another try flips other weights, the same seed the same', async () => {
+  const { domain, model } = await setting();
+  const flipped = async (seed: number) =>
+    await weightsOf((await attack.maskGuess(model, { domain, flip: 0.2, tries: 1, seed })).model);
+  assert.deepEqual(await flipped(1), await flipped(1));
+  assert.notDeepEqual(await flipped(1), await flipped(2));
+  const { figures } = (await attack.maskGuess(model, { domain, flip: 0.6, tries: 6 })).report;
+  assert.ok(new Set(figures.rows.map(({ after }) => after.right)).size > 1, JSON.stringify(figures.rows));
+});
+
+test('the best guess is chosen on select data, whatever report data says', async () => {
+  const { model } = await setting();
+  const { select, report: published } = await brightnessParts();
+  // Its classes called otherwise: what is best there is worst by their true names.
+  const { labels, ...images } = brightnessSamples(240, 4);
+  const misnamed = await Dataset.from({ ...images, labels: labels.map((label) => (label + 1) % 4) });
+  for (const domain of [
+    await Domain.open({ name: 'agreeing', select, report: published }),
+    await Domain.open({ name: 'contrary', select, report: misnamed }),
+  ]) {
+    const options = { domain, flip: 0.6, tries: 8, refill: 'he' } as const;
+    const { model: best, report } = await attack.maskGuess(model, options);
+    const { rows, best: number, after } = report.figures;
+    const accuracies = rows.map(({ selectAccuracy }) => selectAccuracy ?? Number.NaN);
+    assert.ok(Math.max(...accuracies) > Math.min(...accuracies), JSON.stringify(rows));
+    assert.equal(number, accuracies.indexOf(Math.max(...accuracies)) + 1);
+    assert.deepEqual(after, rows[number - 1]?.after);
+    assert.equal(after.accuracy, (await evaluate.accuracy(best, { domain })).report.figures.accuracy);
+    const again = await Domain.open({ name: 'select', report: select });
+    const chosen = (await evaluate.accuracy(best, { domain: again })).report.figures.accuracy;
+    assert.equal(chosen, Math.max(...accuracies));
+  }
+});
+
+test('guessing that was stopped goes on to the same bytes', async () => {
+  const { model } = await setting();
+  const domain = await brightness(20_000);
+  const options = { domain, flip: 0.3, tries: 12, seed: 5 };
+  const straight = await attack.maskGuess(model, options);
+  const { phases, result } = await stopAndGoOn(
+    (how) => attack.maskGuess(model, { ...options, ...how }),
+    'after try 3',
+  );
+  assert.ok(!phases.has('before') && !phases.has('choose, try 3'), [...phases].join());
+  assert.equal(await digestOf(result.model), await digestOf(straight.model));
+  assert.deepEqual(timeless(result.report.figures), timeless(straight.report.figures));
+});
+
+test('what cannot be guessed is refused by name', async () => {
+  const { domain, dense, model } = await setting();
+  await rejects(attack.maskGuess(dense, { domain }), 'ERR_MODEL_UNSUPPORTED', /no zeros/);
+  await rejects(attack.maskGuess(model, { domain, flip: 1e-9 }), 'ERR_OUT_OF_RANGE', /flip/);
+  await rejects(attack.maskGuess(model, { domain, flip: 1.1 }), 'ERR_OUT_OF_RANGE', /flip/);
+  await rejects(attack.maskGuess(model, { domain, tries: 0 }), 'ERR_OUT_OF_RANGE', /tries/);
+  const undecided = attack.maskGuess(model, { domain: await reportOnly(), refill: 'he' });
+  await rejects(undecided, 'ERR_DATA_INVALID', /select/);
+  const { model: empty } = await prune.magnitude(dense, { sparsity: 1 });
+  await rejects(attack.maskGuess(empty, { domain }), 'ERR_MODEL_UNSUPPORTED', /refill 'he'/);
 });
 
 test.run();

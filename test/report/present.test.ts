@@ -50,6 +50,7 @@ const pictured = [
   'attack.batchNormAdaptation',
   'attack.prune',
   'attack.quantize',
+  'attack.maskGuess',
 ];
 
 for (const method of allMethods) {

@@ -92,3 +92,42 @@ export const attackQuantize = presenter(quantizeFigures, (figures, report) => {
     ],
   );
 });
+
+const maskGuessFigures = attackFigures.extend({
+  best: z.number(),
+  rows: z
+    .array(
+      z.object({
+        try: z.number(),
+        refilled: z.number(),
+        removed: z.number(),
+        zeros: z.number(),
+        selectAccuracy: z.number().nullable(),
+        after: answers,
+      }),
+    )
+    .min(1),
+});
+
+/** What `attack.maskGuess` reports. */
+export const attackMaskGuess = presenter(maskGuessFigures, (figures, report) => {
+  const { rows, best } = figures;
+  const who = rows.length > 1 ? `The best of ${count(rows.length)} guesses` : 'One guess';
+  return attackPresentation(figures, report, `${who}: its accuracy on ${domainName(report)}`, [
+    table(
+      'Guesses',
+      ['Try', 'Refilled', 'Removed', 'Zeros', 'Held-out accuracy', 'Accuracy', '95% interval'].map(number),
+      rows.map((row) => [
+        count(row.try),
+        count(row.refilled),
+        count(row.removed),
+        count(row.zeros),
+        percent(row.selectAccuracy),
+        percent(row.after.accuracy),
+        interval(row.after.interval),
+      ]),
+      rows.length > 1 ? `Try ${count(best)} was taken, the best on held-out samples.` : undefined,
+    ),
+    cost(figures),
+  ]);
+});
