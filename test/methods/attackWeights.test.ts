@@ -371,6 +371,9 @@ test('a flip changes exactly as many weights as it says, and the model stays as 
         (value, i) => value !== 0 && weights[i] !== 0 && value !== weights[i],
       ).length;
       assert.deepEqual([filled, removed, changed], [expected, expected, 0], name);
+      const mean = sum(weights) / (weights.length - zeros);
+      const values = now.filter((value, i) => value !== 0 && weights[i] === 0);
+      assert.ok(values.every((value) => Math.abs(value / mean - 1) < 1e-4));
       total += expected;
     }
     for (const row of report.figures.rows)
@@ -424,6 +427,19 @@ test('guessing that was stopped goes on to the same bytes', async () => {
   assert.ok(!phases.has('before') && !phases.has('choose, try 3'), [...phases].join());
   assert.equal(await digestOf(result.model), await digestOf(straight.model));
   assert.deepEqual(timeless(result.report.figures), timeless(straight.report.figures));
+});
+
+test('a killed run has what it measured in its last checkpoint', async () => {
+  const { domain, model } = await setting();
+  const options = { domain, flip: 0.3, tries: 3 };
+  const file = path.join(folder, 'killed.checkpoint');
+  const straight = await attack.maskGuess(model, { ...options, checkpoint: { path: file, everySteps: 2 } });
+  // Seven measurements: the newest is of the sixth.
+  const resumed = attack.maskGuess(model, { ...options, resume: file });
+  const phases = new Set<string>();
+  for await (const { phase } of resumed) phases.add(phase);
+  assert.deepEqual([...phases], ['after try 3', 'done']);
+  assert.deepEqual(timeless((await resumed).report.figures), timeless(straight.report.figures));
 });
 
 test('what cannot be guessed is refused by name', async () => {

@@ -22,6 +22,8 @@ Value answersOnce(const Model& model, const Data& data, const std::string& phase
   const auto tick = progressOf(job, phase, answerBatches(model, *data), units);
   Value answers = job.memo("answers", [&] { return toValue(countAnswers(model, data, tick)); });
   job.finishUnits(units);
+  // No trainer does it here; a measurement counts as a step.
+  if (job.checkpointDue(static_cast<int64_t>(job.ordinal()))) job.writeCheckpointNow();
   return answers;
 }
 
