@@ -1,7 +1,10 @@
 import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
 import { fineTuneMethod } from './attack/fineTune.js';
 import { linearProbeMethod } from './attack/linearProbe.js';
+import { maskGuessMethod } from './attack/maskGuess.js';
 import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
+import { pruneMethod } from './attack/prune.js';
+import { quantizeMethod } from './attack/quantize.js';
 import { redensifyMethod } from './attack/redensify.js';
 import { retrainHeadMethod } from './attack/retrainHead.js';
 import { sourceRepairMethod } from './attack/sourceRepair.js';
@@ -43,6 +46,9 @@ export const allMethods: readonly AnyMethod[] = [
   retrainHeadMethod,
   sourceRepairMethod,
   redensifyMethod,
+  pruneMethod,
+  quantizeMethod,
+  maskGuessMethod,
   batchNormAdaptationMethod,
   linearProbeMethod,
   nearestNeighbourMethod,

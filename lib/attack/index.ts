@@ -1,7 +1,10 @@
 export { type BatchNormAdaptationOptions, batchNormAdaptation } from './batchNormAdaptation.js';
 export { type FineTuneOptions, fineTune } from './fineTune.js';
 export { type LinearProbeOptions, linearProbe } from './linearProbe.js';
+export { type MaskGuessOptions, maskGuess } from './maskGuess.js';
 export { type NearestNeighbourOptions, nearestNeighbour } from './nearestNeighbour.js';
+export { type PruneOptions, prune } from './prune.js';
+export { type QuantizeOptions, quantize } from './quantize.js';
 export { type RedensifyOptions, redensify } from './redensify.js';
 export { type RetrainHeadOptions, retrainHead } from './retrainHead.js';
 export { type SourceRepairOptions, sourceRepair } from './sourceRepair.js';

@@ -1,6 +1,7 @@
 import type { Facts, Presentation } from './blocks.js';
 import { accuracy } from './figures/accuracy.js';
 import { attack } from './figures/attack.js';
+import { attackMaskGuess, attackPrune, attackQuantize } from './figures/attackRows.js';
 import { authorization } from './figures/authorization.js';
 import { contrastive } from './figures/contrastive.js';
 import { domains } from './figures/domains.js';
@@ -32,6 +33,9 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['evaluate.sampleWiseLearningCurve', sampleWiseLearningCurve],
   ['evaluate.sourceTargetDrop', sourceTargetDrop],
   ['evaluate.authorization', authorization],
+  ['attack.prune', attackPrune],
+  ['attack.quantize', attackQuantize],
+  ['attack.maskGuess', attackMaskGuess],
   ...[
     'fineTune',
     'retrainHead',

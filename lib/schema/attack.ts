@@ -19,6 +19,11 @@ const { maskHeld, head, batchNorm, layers, ...training } = transferOptions.shape
 export const attackTraining = training;
 export const attackStart = { maskHeld, head, batchNorm, layers };
 
+const { steps, ...updates } = training;
+
+/** The same without how long. */
+export const attackUpdates = updates;
+
 export const answers = z.strictObject({
   accuracy: z.number().describe('Share of right answers.'),
   interval: z.array(z.number()).describe('Wilson interval of the accuracy at 95 %.'),
@@ -26,19 +31,19 @@ export const answers = z.strictObject({
   samples: z.int().describe('How many were measured.'),
 });
 
+export const attackCost = z.strictObject({
+  images: z.int().describe('That the training saw, repetitions counted.'),
+  labels: z.int().describe('Different labelled samples that it needed.'),
+  steps: z.int().describe('Of all learning rates.'),
+  seconds: z.number().describe('Of the training.'),
+});
+
 /** What every attack reports. */
 export const attackFigures = z.strictObject({
   samples: z.int().describe('Of the domain that the attacker held.'),
   before: answers.describe('The given model on report data.'),
   after: answers.describe('The attacked one on report data.'),
-  cost: z
-    .strictObject({
-      images: z.int().describe('That the training saw, repetitions counted.'),
-      labels: z.int().describe('Different labelled samples that it needed.'),
-      steps: z.int().describe('Of all learning rates.'),
-      seconds: z.number().describe('Of the training.'),
-    })
-    .describe('What the attack took.'),
+  cost: attackCost.describe('What the attack took.'),
 });
 
 /** What an attack that trains reports besides. */

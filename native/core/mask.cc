@@ -142,6 +142,11 @@ void prune(Model& model, const Mask& mask) {
   model.mutableManifest().set("sparsity", weightSparsity(model)).set("pruned", std::move(paths));
 }
 
+void restateSparsity(Model& model) {
+  if (model.manifest().find("sparsity") == nullptr) return;
+  model.mutableManifest().set("sparsity", weightSparsity(model));
+}
+
 bool keepsZeros(const Model& model, const LiteralOr<"auto", bool>& option) {
   if (option.value) return *option.value;
   const Value* sparsity = model.manifest().find("sparsity");

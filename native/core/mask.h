@@ -61,6 +61,9 @@ class Mask : public Handle {
 // training with keepZeros holds.
 void prune(Model& model, const Mask& mask);
 
+// After a change of the weights: the manifest of a model that says how sparse it is says it anew.
+void restateSparsity(Model& model);
+
 // Whether training keeps the zeros of a model: as the option says, or, where it is 'auto', where the manifest
 // says that the model is pruned.
 bool keepsZeros(const Model& model, const LiteralOr<"auto", bool>& option);

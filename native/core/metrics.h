@@ -78,6 +78,11 @@ struct Answers {
   double accuracy() const {
     return samples > 0 ? static_cast<double>(right) / static_cast<double>(samples) : 0;
   }
+  template <class V>
+  void fields(V&& visit) {
+    visit("right", right);
+    visit("samples", samples);
+  }
 };
 
 // The same on report data. `published` is for arithmetic among published figures (means, areas): no decision

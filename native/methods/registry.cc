@@ -3,7 +3,10 @@
 #include "methods/attack/batch_norm_adaptation.h"
 #include "methods/attack/fine_tune.h"
 #include "methods/attack/linear_probe.h"
+#include "methods/attack/mask_guess.h"
 #include "methods/attack/nearest_neighbour.h"
+#include "methods/attack/prune.h"
+#include "methods/attack/quantize.h"
 #include "methods/attack/redensify.h"
 #include "methods/attack/retrain_head.h"
 #include "methods/attack/source_repair.h"
@@ -46,6 +49,9 @@ const MethodTable& methodRegistry() {
       attackRetrainHead(),
       attackSourceRepair(),
       attackRedensify(),
+      attackPrune(),
+      attackQuantize(),
+      attackMaskGuess(),
       attackBatchNormAdaptation(),
       attackNearestNeighbour(),
       attackLinearProbe(),

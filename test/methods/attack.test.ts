@@ -137,6 +137,8 @@ test('a refilled model has no zeros, from noise or from a donor', async () => {
     const attacked = await attack.redensify(model, { domain, ...quick, ...(donor && { donor }) });
     assert.equal(attacked.report.figures.refilled, zeros);
     assert.equal(await zerosIn(attacked.model), 0);
+    const { manifest } = await attacked.model.inspect();
+    assert.equal((manifest as { sparsity: number }).sparsity, 0);
   }
   await rejects(
     attack.redensify(await smallNet(), { domain, ...quick }),

@@ -1,4 +1,7 @@
-import { Dataset, Domain, Model, type Tensor } from '../../lib/index.js';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { authorize, Dataset, Domain, Model, prune, type Tensor } from '../../lib/index.js';
+import { temporaryFolder } from '../support/paths.js';
 
 // Classes that a small network tells apart at once: images whose brightness says the class.
 export async function brightness(count = 240, classes = 4, name = 'brightness'): Promise<Domain> {
@@ -6,6 +9,12 @@ export async function brightness(count = 240, classes = 4, name = 'brightness'):
 }
 
 export async function brightnessParts(count = 240, classes = 4) {
+  const all = await Dataset.from({ ...brightnessSamples(count, classes), classes });
+  const [fit, select, report] = await all.split([0.6, 0.2, 0.2], { seed: 1 });
+  return { fit: fit as Dataset, select: select as Dataset, report: report as Dataset };
+}
+
+export function brightnessSamples(count: number, classes: number) {
   const size = 8;
   const data = new Uint8Array(count * size * size);
   const labels: number[] = [];
@@ -17,9 +26,7 @@ export async function brightnessParts(count = 240, classes = 4) {
       data[i * size * size + k] = ((i % classes) * 200) / classes + ((state >>> 16) % 40);
     }
   }
-  const all = await Dataset.from({ data, shape: [count, 1, size, size], labels, classes });
-  const [fit, select, report] = await all.split([0.6, 0.2, 0.2], { seed: 1 });
-  return { fit: fit as Dataset, select: select as Dataset, report: report as Dataset };
+  return { data, shape: [count, 1, size, size], labels };
 }
 
 // Stripes whose direction and width say the class.
@@ -64,3 +71,32 @@ export async function zerosOf(model: Model): Promise<Map<string, number>> {
 
 export const logitsOf = async (model: Model, input: Tensor): Promise<Tensor> =>
   (await model.forward([input])) as Tensor;
+
+// The values of each prunable weight, by path: what a key holds of a mask that keeps nothing.
+export async function weightsOf(model: Model): Promise<Map<string, Float32Array>> {
+  const folder = temporaryFolder();
+  const { mask } = await prune.magnitude(model, { sparsity: 1 });
+  const { key } = await authorize.applyMask(model, mask);
+  const file = path.join(folder, 'all.key');
+  await key.save(file);
+  const bytes = readFileSync(file);
+  const begin = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString('utf8', 8, begin)) as Record<
+    string,
+    { data_offsets: [number, number] }
+  >;
+  const values = Object.entries(header).filter(([name]) => name.startsWith('values:'));
+  return new Map(
+    values.map(
+      ([
+        name,
+        {
+          data_offsets: [from, to],
+        },
+      ]) => [
+        name.slice('values:'.length),
+        new Float32Array(Uint8Array.from(bytes.subarray(begin + from, begin + to)).buffer),
+      ],
+    ),
+  );
+}

@@ -1,6 +1,7 @@
 """What the tests of protecting and attacking need of stock PyTorch.
 
-models FOLDER   writes frozen.pt, bare.pt (no layer with parameters) and dropout.pt: 1 x 8 x 8 images, four classes
+models FOLDER   writes frozen.pt, bare.pt (no layer with parameters), broken.pt (a weight is NaN) and dropout.pt:
+                1 x 8 x 8 images, four classes
 read FOLDER     prints { logits, zeros } of locked.pt: of the images in images.f32, as base64 of float32, and the
                 number of zeros by parameter
 """
@@ -39,6 +40,9 @@ def write_models(folder):
     torch.jit.freeze(plain).save(os.path.join(folder, "frozen.pt"))
     torch.jit.script(Bare()).save(os.path.join(folder, "bare.pt"))
     torch.jit.script(ConvNet(0.4)).save(os.path.join(folder, "dropout.pt"))
+    broken = ConvNet(0.0)
+    broken.conv.weight.data[0, 0, 0, 0] = float("nan")
+    torch.jit.script(broken).save(os.path.join(folder, "broken.pt"))
 
 
 @torch.no_grad()

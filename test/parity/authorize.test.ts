@@ -34,6 +34,8 @@ if (findPython() === undefined) {
     linearProbe: attack.linearProbe,
     redensify: attack.redensify,
   };
+  // Those that change weights without a training.
+  const changes = [attack.prune, attack.quantize, attack.maskGuess];
 
   test(
     'no attack, no curve and no protection begins on a frozen model',
@@ -45,6 +47,7 @@ if (findPython() === undefined) {
       await refuses(attack.sourceRepair(frozen, { domain: target, source: domain, ...kQuick }), /frozen/);
       await refuses(attack.nearestNeighbour(frozen, { domain, count: 32 }), /frozen/);
       await refuses(attack.batchNormAdaptation(frozen, { domain, count: 32 }), /frozen/);
+      for (const change of changes) await refuses(change(frozen, { domain }), /frozen/);
       await refuses(
         evaluate.sampleWiseLearningCurve(frozen, { domain, counts: [8, 32], steps: 2 }),
         /frozen/,
@@ -69,8 +72,20 @@ if (findPython() === undefined) {
       await refuses(attack.sourceRepair(bare, { domain: target, source: domain, ...kQuick }), words);
       await refuses(attack.nearestNeighbour(bare, { domain, count: 32 }), words);
       await refuses(attack.batchNormAdaptation(bare, { domain, count: 32 }), words);
+      for (const change of changes) await refuses(change(bare, { domain }), words);
       await refuses(evaluate.sampleWiseLearningCurve(bare, { domain, counts: [8, 32], steps: 2 }), words);
       await refuses(authorize.nonTransferablePruning(bare, { source: domain, target }), /expected/);
+    },
+    { timeoutMs },
+  );
+
+  test(
+    'weights that are no numbers are neither ranked nor rounded',
+    async () => {
+      const domain = await brightness();
+      const broken = await load('broken.pt');
+      await refuses(attack.prune(broken, { domain }), /conv\.weight.*NaN/);
+      await refuses(attack.quantize(broken, { domain }), /conv\.weight.*NaN/);
     },
     { timeoutMs },
   );

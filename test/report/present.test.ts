@@ -48,6 +48,9 @@ const pictured = [
   'evaluate.sourceTargetDrop',
   'attack.fineTune',
   'attack.batchNormAdaptation',
+  'attack.prune',
+  'attack.quantize',
+  'attack.maskGuess',
 ];
 
 for (const method of allMethods) {

@@ -1,38 +1,57 @@
 import * as z from 'zod';
-import { type Block, number, table } from '../blocks.js';
+import { type Block, number, type Presentation, table } from '../blocks.js';
 import { count, duration, figure, interval, isNumber, percent, plural } from '../format.js';
+import type { AnyReport } from '../report.js';
 import { domainName, modelName } from '../words.js';
 import { presenter } from './presenter.js';
 
-const answers = z.object({ accuracy: z.number(), interval: z.array(z.number()), samples: z.number() });
-const attackFigures = z.object({
+export const answers = z.object({ accuracy: z.number(), interval: z.array(z.number()), samples: z.number() });
+export const attackFigures = z.object({
   samples: z.number(),
   before: answers,
   after: answers,
   cost: z.object({ images: z.number(), labels: z.number(), steps: z.number(), seconds: z.number() }),
+});
+const trainedFigures = attackFigures.extend({
   learningRate: z.number().optional(),
   selectAccuracy: z.number().nullish(),
   checkpoints: z.array(z.object({ steps: z.number(), accuracy: answers })).optional(),
 });
-type AttackFigures = z.infer<typeof attackFigures>;
+type TrainedFigures = z.infer<typeof trainedFigures>;
 
-/** What the attacks report. */
-export const attack = presenter(attackFigures, (figures, report) => {
-  const { before, after, samples } = figures;
+/** What the attacks report that train, or read features. */
+export const attack = presenter(trainedFigures, (figures, report) =>
+  attackPresentation(
+    figures,
+    report,
+    `With ${plural(figures.samples, 'sample')} of ${domainName(report)} its accuracy there`,
+    [cost(figures), ...checkpoints(figures)],
+  ),
+);
+
+/** `how` begins a sentence that ends with what the accuracy went from and to. */
+export function attackPresentation(
+  { before, after }: z.infer<typeof attackFigures>,
+  report: AnyReport,
+  how: string,
+  blocks: Block[],
+): Presentation {
   return {
     title: `${report.method} against ${modelName(report)}`,
-    summary:
-      `With ${plural(samples, 'sample')} of ${domainName(report)} its accuracy there went from ` +
-      `${percent(before.accuracy)} to ${percent(after.accuracy)}.`,
+    summary: `${how} went from ${percent(before.accuracy)} to ${percent(after.accuracy)}.`,
     highlights: [
       { label: 'Accuracy after', value: percent(after.accuracy), note: interval(after.interval) },
       { label: 'Accuracy before', value: percent(before.accuracy), note: interval(before.interval) },
     ],
-    blocks: [cost(figures), ...checkpoints(figures)],
+    blocks,
   };
-});
+}
 
-function cost({ cost, learningRate, selectAccuracy }: AttackFigures): Block {
+export function cost({
+  cost,
+  learningRate,
+  selectAccuracy,
+}: Pick<TrainedFigures, 'cost' | 'learningRate' | 'selectAccuracy'>): Block {
   const entries = [
     { label: 'Labels', value: count(cost.labels) },
     { label: 'Images seen', value: count(cost.images) },
@@ -44,7 +63,7 @@ function cost({ cost, learningRate, selectAccuracy }: AttackFigures): Block {
   return { kind: 'facts', title: 'Cost', entries };
 }
 
-function checkpoints({ checkpoints = [] }: AttackFigures): Block[] {
+function checkpoints({ checkpoints = [] }: TrainedFigures): Block[] {
   if (checkpoints.length === 0) return [];
   const rows = checkpoints.map(({ steps, accuracy }) => [
     count(steps),

@@ -81,24 +81,21 @@ void requireAttackable(const Model& model, const Domain& domain, std::string_vie
   requireClasses(model, domain, *domain.report(method), "the model");
 }
 
-std::shared_ptr<Model> trainAttack(const Model& given, const Model& start,
-                                   const std::vector<AttackStretch>& stretches,
-                                   const TransferOptions& options, const Domain& target,
-                                   TrainedAttackFigures& figures, Job& job,
-                                   std::vector<AttackCheckpoint>* checkpoints) {
+std::shared_ptr<Model> trainBest(const Model& start, const std::vector<AttackStretch>& stretches,
+                                 const TransferOptions& options, const Domain& target,
+                                 TrainedAttackFigures& figures, Job& job,
+                                 std::vector<AttackCheckpoint>* checkpoints) {
   const std::string& method = job.method();
   options.check();
   std::optional<SelectData> select;
   if (options.learningRates.size() > 1) select = target.select(method);
-  const ReportData report = target.report(method);
   const auto tick = [&job] { job.checkCancelled(); };
-  job.plan(static_cast<double>(options.learningRates.size()));
 
   std::shared_ptr<Model> chosen;
   for (const double rate : options.learningRates) {
     State state;
     state.options = &options;
-    if (checkpoints != nullptr) state.measured = report;
+    if (checkpoints != nullptr) state.measured = target.report(method);
     state.model = start.clone();
     state.optimizer = transferOptimizer(*state.model, options);
     state.learningRate = rate;
@@ -124,6 +121,18 @@ std::shared_ptr<Model> trainAttack(const Model& given, const Model& start,
     figures.selectAccuracy = accuracy;
     if (checkpoints != nullptr) *checkpoints = state.checkpoints;
   }
+  return chosen;
+}
+
+std::shared_ptr<Model> trainAttack(const Model& given, const Model& start,
+                                   const std::vector<AttackStretch>& stretches,
+                                   const TransferOptions& options, const Domain& target,
+                                   TrainedAttackFigures& figures, Job& job,
+                                   std::vector<AttackCheckpoint>* checkpoints) {
+  const ReportData report = target.report(job.method());
+  const auto tick = [&job] { job.checkCancelled(); };
+  job.plan(static_cast<double>(options.learningRates.size()));
+  std::shared_ptr<Model> chosen = trainBest(start, stretches, options, target, figures, job, checkpoints);
   figures.before = countAnswers(given, report, tick);
   // The last checkpoint is the end.
   const bool isMeasured = checkpoints != nullptr && !checkpoints->empty();

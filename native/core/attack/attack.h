@@ -95,9 +95,15 @@ struct AttackStretch {
 // Refuses a model that cannot be attacked like this on the domain: frozen, without a head, of other classes.
 void requireAttackable(const Model& model, const Domain& domain, std::string_view method);
 
-// Trains a copy of `start`, made of the `given` model, over the stretches, for each learning rate; takes the
-// best on select data. After each stretch that `measured` lists, the accuracy of that moment is left in
-// `checkpoints` (of the rate taken).
+// Trains a copy of `start` over the stretches, for each learning rate, each a unit of the job's planned work;
+// takes the best on select data, and says which in `figures`, to whose cost it adds. With `checkpoints` the
+// accuracy after each stretch is left there (of the rate taken).
+std::shared_ptr<Model> trainBest(const Model& start, const std::vector<AttackStretch>& stretches,
+                                 const TransferOptions& options, const Domain& target,
+                                 TrainedAttackFigures& figures, Job& job,
+                                 std::vector<AttackCheckpoint>* checkpoints = nullptr);
+
+// The same as the whole of an attack: the `given` model is measured too, and what came of it.
 std::shared_ptr<Model> trainAttack(const Model& given, const Model& start,
                                    const std::vector<AttackStretch>& stretches,
                                    const TransferOptions& options, const Domain& target,

@@ -30,7 +30,7 @@ std::vector<std::string> pathsOf(const Layer& layer) {
 
 }  // namespace
 
-OptimizerOptions TransferTraining::rule() const {
+OptimizerOptions TransferUpdates::rule() const {
   OptimizerOptions result;
   result.kind = optimizer == TransferOptimizer::kAdam ? OptimizerKind::kAdam : OptimizerKind::kSgd;
   result.momentum = momentum;

@@ -32,8 +32,8 @@ struct EnumNames<TransferLayers> {
                                                         {TransferLayers::kHead, "head"}};
 };
 
-struct TransferTraining {
-  int64_t steps = 150;
+// How it is trained, without how long.
+struct TransferUpdates {
   int64_t batchSize = 32;
   TransferOptimizer optimizer = TransferOptimizer::kAdam;
   std::vector<double> learningRates = {1e-3};  // the best on select data is taken
@@ -43,12 +43,23 @@ struct TransferTraining {
   OptimizerOptions rule() const;
   template <class V>
   void fields(V&& visit) {
-    visit("steps", steps, {.min = 1, .max = 10000000});
     visit("batchSize", batchSize, {.min = 1, .max = 1048576});
     visit("optimizer", optimizer);
     visit("learningRates", learningRates, {.min = 0, .exclusiveMin = true});
     visit("weightDecay", weightDecay, {.min = 0});
     visit("momentum", momentum, {.min = 0, .max = 1, .exclusiveMax = true});
+  }
+};
+
+struct TransferTraining : TransferUpdates {
+  TransferTraining() = default;
+  TransferTraining(const TransferUpdates& updates, int64_t steps) : TransferUpdates(updates), steps(steps) {}
+
+  int64_t steps = 150;
+  template <class V>
+  void fields(V&& visit) {
+    visit("steps", steps, {.min = 1, .max = 10000000});
+    TransferUpdates::fields(visit);
   }
 };
 

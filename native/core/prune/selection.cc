@@ -1,5 +1,7 @@
 #include "core/prune/selection.h"
 
+#include <cmath>
+
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -71,6 +73,20 @@ std::vector<at::Tensor> keepHighest(const std::vector<ScoreGroup>& groups, int64
   return ranked(groups, [&](const kernels::Tensors& scores) {
     return kernels::selectLowestBetween(scores, count, least, most);
   });
+}
+
+std::vector<at::Tensor> keepHighestShare(const std::vector<ScoreGroup>& groups, double cut,
+                                         PruningScope scope) {
+  const auto countOf = [&](int64_t scores) { return std::llround(static_cast<double>(scores) * cut); };
+  if (scope == PruningScope::kGlobal) {
+    int64_t all = 0;
+    for (const ScoreGroup& group : groups) all += group.scores.numel();
+    return keepHighest(groups, countOf(all));
+  }
+  std::vector<at::Tensor> kept;
+  for (const ScoreGroup& group : groups)
+    kept.push_back(keepHighest({group}, countOf(group.scores.numel())).front());
+  return kept;
 }
 
 at::Tensor keepHighestOfEach(const std::string& name, const at::Tensor& scores, int64_t n, int64_t m) {

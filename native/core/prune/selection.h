@@ -5,7 +5,17 @@
 
 #include <torch/types.h>
 
+#include "core/fields.h"
+
 namespace espalier {
+
+// Whether all weights compete, or each loses the same share.
+enum class PruningScope { kGlobal, kLayer };
+template <>
+struct EnumNames<PruningScope> {
+  static constexpr EnumName<PruningScope> kNames[] = {{PruningScope::kGlobal, "global"},
+                                                      {PruningScope::kLayer, "layer"}};
+};
 
 // Scores that compete with each other: of a layer's weights, or of its channels.
 struct ScoreGroup {
@@ -20,6 +30,10 @@ struct ScoreGroup {
 // boolean tensor a group, true where kept, on the CPU. NaN is ERR_MODEL_UNSUPPORTED that names the group;
 // a count that the limits do not allow is ERR_TARGET_UNREACHABLE.
 std::vector<at::Tensor> keepHighest(const std::vector<ScoreGroup>& groups, int64_t count);
+
+// The same for a share of them, rounded: of all scores together, or of each group by itself.
+std::vector<at::Tensor> keepHighestShare(const std::vector<ScoreGroup>& groups, double cut,
+                                         PruningScope scope);
 
 // Keeps the `n` highest of every `m` neighbours along the last dimension, whose size must be a multiple of m;
 // of equal ones the first is cut first. NaN is ERR_MODEL_UNSUPPORTED that names `name`.

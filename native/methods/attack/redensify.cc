@@ -1,13 +1,12 @@
 #include "methods/attack/redensify.h"
 
-#include <cmath>
-
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include "core/attack/attack.h"
-#include "core/initialize.h"
+#include "core/attack/refill.h"
 #include "core/inputs.h"
+#include "core/mask.h"
 #include "core/random.h"
 
 // The pruned weights come back, as noise (He et al. 2015, eq. 10) or from an independent model of the same
@@ -46,13 +45,6 @@ struct Report : TrainedAttackFigures {
   }
 };
 
-at::Tensor noiseFor(const Layer& layer, uint64_t seed) {
-  const at::Tensor noise = torch::empty_like(layer.weight.detach());
-  fillNormal(noise, seed, layer.weightPath);
-  const double fanIn = static_cast<double>(layer.weight.numel()) / static_cast<double>(layer.weight.size(0));
-  return noise * std::sqrt(2 / fanIn);
-}
-
 at::Tensor donated(const Layer& layer, const Model& donor) {
   for (const ParameterInfo& parameter : donor.parameters()) {
     if (parameter.path != layer.weightPath) continue;
@@ -71,14 +63,13 @@ int64_t refill(Model& model, const Inputs& inputs, uint64_t seed) {
     const at::Tensor pruned = layer.weight.eq(0);
     const auto count = pruned.sum().item<int64_t>();
     if (count == 0) continue;
-    const at::Tensor values = inputs.donor ? donated(layer, **inputs.donor) : noiseFor(layer, seed);
+    const at::Tensor values =
+        inputs.donor ? donated(layer, **inputs.donor) : heNoise(layer.weight, layer.weightPath, seed);
     layer.weight.copy_(torch::where(pruned, values, layer.weight.detach()));
     refilled += count;
   }
-  if (refilled == 0) {
-    fail(ErrorCode::kModelUnsupported, kName,
-         ": expected a pruned model, found no zeros in its prunable weights: use attack.fineTune");
-  }
+  if (refilled == 0) failWithoutZeros(kName);
+  restateSparsity(model);
   return refilled;
 }
 

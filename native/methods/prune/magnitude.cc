@@ -18,16 +18,11 @@ namespace espalier {
 
 namespace {
 
-enum class Scope { kGlobal, kLayer };
 enum class StructureKind { kUnstructured, kChannel };
 enum class GradualSchedule { kCubic };
 
 }  // namespace
 
-template <>
-struct EnumNames<Scope> {
-  static constexpr EnumName<Scope> kNames[] = {{Scope::kGlobal, "global"}, {Scope::kLayer, "layer"}};
-};
 template <>
 struct EnumNames<StructureKind> {
   static constexpr EnumName<StructureKind> kNames[] = {{StructureKind::kUnstructured, "unstructured"},
@@ -75,7 +70,7 @@ struct Gradual {
 
 struct Options {
   std::optional<double> sparsity;
-  Scope scope = Scope::kGlobal;
+  PruningScope scope = PruningScope::kGlobal;
   std::variant<StructureKind, NOfM> structure = StructureKind::kUnstructured;
   double layerFloor = 0;
   double layerCeiling = 1;
@@ -118,7 +113,7 @@ struct Stage {
 struct Report {
   SparsityFigures achieved;
   std::optional<double> requested;  // as asked for: of weights or of channels
-  Scope scope = Scope::kGlobal;
+  PruningScope scope = PruningScope::kGlobal;
   std::variant<StructureKind, NOfM> structure = StructureKind::kUnstructured;
   std::vector<Stage> stages;
   Value fineTune;  // the figures of train.supervised, or null
@@ -153,23 +148,14 @@ at::Tensor scoresOf(const Candidate& candidate, bool channels) {
 std::vector<at::Tensor> selectKept(const std::vector<Candidate>& candidates, const Options& options,
                                    double sparsity) {
   std::vector<ScoreGroup> groups;
-  int64_t all = 0;
   for (const Candidate& candidate : candidates) {
     ScoreGroup group{candidate.path, scoresOf(candidate, options.channels()), 0, 0};
     const auto size = static_cast<double>(group.scores.numel());
     group.lowest = static_cast<int64_t>(std::ceil(options.layerFloor * size));
     group.highest = static_cast<int64_t>(std::floor(options.layerCeiling * size));
-    all += group.scores.numel();
     groups.push_back(std::move(group));
   }
-  if (options.scope == Scope::kGlobal)
-    return keepHighest(groups, std::llround(static_cast<double>(all) * sparsity));
-  std::vector<at::Tensor> kept;
-  for (const ScoreGroup& group : groups) {
-    const int64_t count = std::llround(static_cast<double>(group.scores.numel()) * sparsity);
-    kept.push_back(keepHighest({group}, count).front());
-  }
-  return kept;
+  return keepHighestShare(groups, sparsity, options.scope);
 }
 
 at::Tensor keepNOfM(const Candidate& candidate, const NOfM& pattern) {
