@@ -1,4 +1,5 @@
 import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
+import { elasticFineTuneMethod } from './attack/elasticFineTune.js';
 import { fineTuneMethod } from './attack/fineTune.js';
 import { linearProbeMethod } from './attack/linearProbe.js';
 import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
@@ -36,6 +37,7 @@ export const allMethods: readonly AnyMethod[] = [
   fineTuneMethod,
   retrainHeadMethod,
   sourceRepairMethod,
+  elasticFineTuneMethod,
   redensifyMethod,
   batchNormAdaptationMethod,
   linearProbeMethod,

@@ -1,4 +1,5 @@
 export { type BatchNormAdaptationOptions, batchNormAdaptation } from './batchNormAdaptation.js';
+export { type ElasticFineTuneOptions, elasticFineTune } from './elasticFineTune.js';
 export { type FineTuneOptions, fineTune } from './fineTune.js';
 export { type LinearProbeOptions, linearProbe } from './linearProbe.js';
 export { type NearestNeighbourOptions, nearestNeighbour } from './nearestNeighbour.js';

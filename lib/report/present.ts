@@ -30,6 +30,7 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
     'fineTune',
     'retrainHead',
     'sourceRepair',
+    'elasticFineTune',
     'redensify',
     'linearProbe',
     'nearestNeighbour',

@@ -1,6 +1,7 @@
 #include "methods/registry.h"
 
 #include "methods/attack/batch_norm_adaptation.h"
+#include "methods/attack/elastic_fine_tune.h"
 #include "methods/attack/fine_tune.h"
 #include "methods/attack/linear_probe.h"
 #include "methods/attack/nearest_neighbour.h"
@@ -39,6 +40,7 @@ const MethodTable& methodRegistry() {
       attackFineTune(),
       attackRetrainHead(),
       attackSourceRepair(),
+      attackElasticFineTune(),
       attackRedensify(),
       attackBatchNormAdaptation(),
       attackNearestNeighbour(),

@@ -47,6 +47,7 @@ const pictured = [
   'evaluate.sampleWiseLearningCurve',
   'evaluate.sourceTargetDrop',
   'attack.fineTune',
+  'attack.elasticFineTune',
   'attack.batchNormAdaptation',
 ];
 

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { type Block, number, table } from '../blocks.js';
 import { count, duration, figure, interval, isNumber, percent, plural } from '../format.js';
-import { domainName, modelName } from '../words.js';
+import type { AnyReport } from '../report.js';
+import { domainName, modelName, sourceName } from '../words.js';
 import { presenter } from './presenter.js';
 
 const answers = z.object({ accuracy: z.number(), interval: z.array(z.number()), samples: z.number() });
@@ -12,25 +13,54 @@ const attackFigures = z.object({
   cost: z.object({ images: z.number(), labels: z.number(), steps: z.number(), seconds: z.number() }),
   learningRate: z.number().optional(),
   selectAccuracy: z.number().nullish(),
+  source: z.object({ before: answers, after: answers }).optional(),
+  meanFisher: z.number().nullish(),
+  penalty: z.number().optional(),
   checkpoints: z.array(z.object({ steps: z.number(), accuracy: answers })).optional(),
 });
+type Answers = z.infer<typeof answers>;
 type AttackFigures = z.infer<typeof attackFigures>;
 
 /** What the attacks report. */
-export const attack = presenter(attackFigures, (figures, report) => {
-  const { before, after, samples } = figures;
-  return {
-    title: `${report.method} against ${modelName(report)}`,
-    summary:
-      `With ${plural(samples, 'sample')} of ${domainName(report)} its accuracy there went from ` +
-      `${percent(before.accuracy)} to ${percent(after.accuracy)}.`,
-    highlights: [
-      { label: 'Accuracy after', value: percent(after.accuracy), note: interval(after.interval) },
-      { label: 'Accuracy before', value: percent(before.accuracy), note: interval(before.interval) },
-    ],
-    blocks: [cost(figures), ...checkpoints(figures)],
-  };
-});
+export const attack = presenter(attackFigures, (figures, report) => ({
+  title: `${report.method} against ${modelName(report)}`,
+  summary: summary(figures, report),
+  highlights: [...accuracies('Accuracy', figures), ...sourceAccuracies(figures)],
+  blocks: [cost(figures), ...pull(figures), ...checkpoints(figures)],
+}));
+
+function summary({ before, after, samples, source }: AttackFigures, report: AnyReport): string {
+  const from = (first: Answers, last: Answers) =>
+    `went from ${percent(first.accuracy)} to ${percent(last.accuracy)}`;
+  const domain = domainName(report);
+  if (source === undefined)
+    return `With ${plural(samples, 'sample')} of ${domain} its accuracy there ${from(before, after)}.`;
+  return (
+    `Trained on ${plural(samples, 'sample')} of ${sourceName(report)} alone, its accuracy on ${domain} ` +
+    `${from(before, after)}, and on ${sourceName(report)} it ${from(source.before, source.after)}.`
+  );
+}
+
+function accuracies(label: string, { before, after }: { before: Answers; after: Answers }) {
+  return [
+    { label: `${label} after`, value: percent(after.accuracy), note: interval(after.interval) },
+    { label: `${label} before`, value: percent(before.accuracy), note: interval(before.interval) },
+  ];
+}
+
+function sourceAccuracies({ source }: AttackFigures) {
+  return source === undefined ? [] : accuracies('Source accuracy', source);
+}
+
+// Of elastic weight consolidation.
+function pull({ meanFisher, penalty }: AttackFigures): Block[] {
+  if (!isNumber(penalty) || !isNumber(meanFisher)) return [];
+  const entries = [
+    { label: 'Mean Fisher information', value: figure(meanFisher) },
+    { label: 'Penalty at the end', value: figure(penalty) },
+  ];
+  return [{ kind: 'facts', title: 'Pull on the weights', entries }];
+}
 
 function cost({ cost, learningRate, selectAccuracy }: AttackFigures): Block {
   const entries = [
