@@ -1,4 +1,5 @@
 import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
+import { corruptedViewsMethod } from './attack/corruptedViews.js';
 import { elasticFineTuneMethod } from './attack/elasticFineTune.js';
 import { fineTuneMethod } from './attack/fineTune.js';
 import { linearProbeMethod } from './attack/linearProbe.js';
@@ -38,6 +39,7 @@ export const allMethods: readonly AnyMethod[] = [
   retrainHeadMethod,
   sourceRepairMethod,
   elasticFineTuneMethod,
+  corruptedViewsMethod,
   redensifyMethod,
   batchNormAdaptationMethod,
   linearProbeMethod,

@@ -31,6 +31,7 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
     'retrainHead',
     'sourceRepair',
     'elasticFineTune',
+    'corruptedViews',
     'redensify',
     'linearProbe',
     'nearestNeighbour',

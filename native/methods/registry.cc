@@ -1,6 +1,7 @@
 #include "methods/registry.h"
 
 #include "methods/attack/batch_norm_adaptation.h"
+#include "methods/attack/corrupted_views.h"
 #include "methods/attack/elastic_fine_tune.h"
 #include "methods/attack/fine_tune.h"
 #include "methods/attack/linear_probe.h"
@@ -41,6 +42,7 @@ const MethodTable& methodRegistry() {
       attackRetrainHead(),
       attackSourceRepair(),
       attackElasticFineTune(),
+      attackCorruptedViews(),
       attackRedensify(),
       attackBatchNormAdaptation(),
       attackNearestNeighbour(),

@@ -1,7 +1,16 @@
 import * as assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { attack, Domain, evaluate, isEspalierError, type Model, prune, train } from '../../lib/index.js';
+import {
+  attack,
+  Dataset,
+  Domain,
+  evaluate,
+  isEspalierError,
+  type Model,
+  prune,
+  train,
+} from '../../lib/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
 import { brightness, brightnessParts, smallNet, zerosOf } from './support.js';
@@ -42,6 +51,10 @@ const attacks = {
   elasticFineTune: {
     start: attack.elasticFineTune,
     own: { fraction: 0.5, fisherSamples: 20, lambda: 10 },
+  },
+  corruptedViews: {
+    start: attack.corruptedViews,
+    own: { fraction: 0.5, rho: 0.1 },
   },
 } as const;
 
@@ -141,5 +154,44 @@ test('without a pull elastic fine-tuning is fine-tuning on the source, byte by b
   // The images of the Fisher information count too.
   assert.equal(held.report.figures.cost.images, 480 + 96);
 });
+
+test('without views and sharpness it is fine-tuning on the source, byte by byte', async () => {
+  const { model, source, domain } = await setting();
+  const options = { ...quick, fraction: 0.5, seed: 4 };
+  const plain = await bytesOf((await attack.fineTune(model, { domain: source, ...options })).model);
+  const bytes = async (change: object) =>
+    await bytesOf((await attack.corruptedViews(model, { source, domain, ...options, ...change })).model);
+  assert.equal(await bytes({ weight: 0, rho: 0 }), plain);
+  const views = await bytes({ rho: 0 });
+  const sharp = await bytes({ weight: 0 });
+  const both = await bytes({});
+  assert.equal(new Set([plain, views, sharp, both, await bytes({ adaptive: true })]).size, 5);
+  assert.equal(await bytes({ rho: 0, adaptive: true }), views);
+});
+
+test('the model learns to answer views of images as the images', async () => {
+  const { model, source } = await setting();
+  const domain = await noisy();
+  const options = { source, domain, ...quick, fraction: 1, steps: 200, learningRates: [3e-3], rho: 0 };
+  const after = async (weight: number) =>
+    (await attack.corruptedViews(model, { ...options, weight })).report.figures;
+  const [plain, robust] = [await after(0), await after(20)];
+  assert.ok(robust.after.accuracy > plain.after.accuracy + 0.1, JSON.stringify([plain.after, robust.after]));
+  assert.ok(robust.source.after.accuracy > 0.9, JSON.stringify(robust.source));
+});
+
+// The same classes under noise.
+async function noisy(): Promise<Domain> {
+  const [count, pixels] = [200, 64];
+  let state = 777;
+  const data = Uint8Array.from({ length: count * pixels }, (_, i) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    const noise = ((state >>> 16) % 161) - 80;
+    return Math.min(255, Math.max(0, (Math.floor(i / pixels) % 4) * 50 + 20 + noise));
+  });
+  const labels = Array.from({ length: count }, (_, i) => i % 4);
+  const all = await Dataset.from({ data, shape: [count, 1, 8, 8], labels });
+  return await Domain.open({ name: 'noisy', report: all });
+}
 
 test.run();

@@ -35,7 +35,7 @@ if (findPython() === undefined) {
     redensify: attack.redensify,
   };
 
-  const sourceAttacks = { elasticFineTune: attack.elasticFineTune };
+  const sourceAttacks = { elasticFineTune: attack.elasticFineTune, corruptedViews: attack.corruptedViews };
 
   test(
     'no attack, no curve and no protection begins on a frozen model',

@@ -48,6 +48,7 @@ const pictured = [
   'evaluate.sourceTargetDrop',
   'attack.fineTune',
   'attack.elasticFineTune',
+  'attack.corruptedViews',
   'attack.batchNormAdaptation',
 ];
 

@@ -28,16 +28,14 @@ std::vector<at::Tensor> climb(const std::vector<at::Tensor>& weights, const std:
     before.push_back(weights[i].detach().clone());
     if (!weights[i].grad().defined()) continue;
     directions[i] = directionOf(weights[i], masks.empty() ? at::Tensor() : masks[i], sharpness);
-    norms.push_back(directions[i]
-                        .norm(2, at::kFloat)
-                        .to(weights[i].scalar_type() == at::kDouble ? at::kDouble : at::kFloat));
+    norms.push_back(directions[i].norm(2, at::kDouble));
   }
   if (norms.empty()) return before;
   const at::Tensor scale = sharpness.rho / (torch::stack(norms).norm() + kTiny);
   for (size_t i = 0; i < weights.size(); ++i) {
     if (!directions[i].defined()) continue;
     const at::Tensor move = sharpness.adaptive ? before[i].abs() * directions[i] : directions[i];
-    weights[i].detach().add_((move * scale).to(weights[i].scalar_type()));
+    weights[i].detach().add_(move * scale);
     weights[i].mutable_grad().reset();
   }
   return before;
