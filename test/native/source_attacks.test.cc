@@ -103,14 +103,15 @@ Nothing measure(const ModelOnDomain& inputs, const Nothing&, Nothing&, Job& job)
 }
 
 RunResult run(const MethodTable& methods, const std::string& name, const std::shared_ptr<Model>& model,
-              Value options, const Data& data = {}) {
+              Value options, const Data& data = {},
+              const std::function<void(const Progress&)>& onProgress = {}) {
   RunRequest request;
   request.method = name;
   request.inputs = Value::Map{{"model", HandlePtr(model)}, {"domain", HandlePtr(data.domain("seen"))}};
   if (name != "toy.fisher") request.inputs.set("source", HandlePtr(data.domain("owned")));
   request.options = std::move(options);
   request.run.threads = 1;
-  RunControl control;
+  RunControl control(onProgress);
   return execute(methods, request, control);
 }
 
@@ -184,6 +185,19 @@ TEST("elastic fine-tuning: a large lambda holds the weights") {
   EXPECT(furthest(after(1e8), start) < 0.02);
 }
 
+TEST("elastic fine-tuning: progress counts the Fisher information by the samples that pass") {
+  std::vector<std::pair<std::string, double>> ends;
+  const auto note = [&](const Progress& progress) {
+    if (progress.step == progress.steps) ends.emplace_back(progress.phase, progress.fraction);
+  };
+  run(methodRegistry(), "attack.elasticFineTune", makeSoftmax(), descent(2, 0.1, Value::Map{}), {}, note);
+  EXPECT(ends.size() >= 2);
+  EXPECT(ends[0].first == "fisher" && ends[1].first == "fine-tune");
+  // All samples once, then twice.
+  EXPECT_NEAR(ends[0].second, 1.0 / 3, 1e-12);
+  EXPECT_NEAR(ends[1].second, 1, 1e-12);
+}
+
 // --- sharpness-aware minimisation
 
 namespace {
@@ -198,7 +212,7 @@ std::vector<at::Tensor> withGradients(const std::vector<at::Tensor>& weights,
   return out;
 }
 
-at::Tensor numbers(std::vector<double> values) { return torch::tensor(values, at::kDouble); }
+at::Tensor numbers(const std::vector<double>& values) { return torch::tensor(values, at::kDouble); }
 
 }  // namespace
 
