@@ -26,6 +26,12 @@ const method = defineMethod({
       .describe('Of the Fisher information; all that the attacker holds where those are fewer.'),
     ...attackTraining,
     maskHeld: attackStart.maskHeld,
+    statisticsHeld: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether batch norms keep their running statistics, and use them: training in evaluation mode.',
+      ),
   }),
   outputs: { model: 'Model' },
   report: sourceAttackFigures.extend({

@@ -155,6 +155,19 @@ test('without a pull elastic fine-tuning is fine-tuning on the source, byte by b
   assert.equal(held.report.figures.cost.images, 480 + 96);
 });
 
+test('statistics of batch norms are held, or follow the source', async () => {
+  const { model, source, domain } = await setting();
+  const keep = ['*running_mean', '*running_var', '*num_batches_tracked'];
+  const statistics = async (of: Model) => await bytesOf(await of.reinitialize({ seed: 1, keep }));
+  const after = async (options: object) =>
+    (await attack.elasticFineTune(model, { source, domain, ...quick, ...options })).model;
+  const given = await statistics(model);
+  for (const lambda of [0, 10]) {
+    assert.equal(await statistics(await after({ lambda, statisticsHeld: true })), given);
+    assert.notEqual(await statistics(await after({ lambda })), given);
+  }
+});
+
 test('without views and sharpness it is fine-tuning on the source, byte by byte', async () => {
   const { model, source, domain } = await setting();
   const options = { ...quick, fraction: 0.5, seed: 4 };

@@ -45,7 +45,7 @@ struct State {
 at::Tensor pass(State& state, const Batch& batch, const std::vector<at::Tensor>& views,
                 StepContext& context) {
   const std::vector<at::Tensor>& weights = state.optimizer.parameters();
-  const Mode mode = state.options->mode();
+  const Mode mode = state.objective->mode.value_or(state.options->mode());
   const at::Tensor logits = context.forward(*state.model, batch.inputs, mode);
   const at::Tensor losses = crossEntropy(logits, batch.labels, 0);
   at::Tensor loss = losses.mean();

@@ -114,7 +114,8 @@ struct AttackObjective {
   std::function<std::vector<at::Tensor>(const at::Tensor& images, StepContext&)> views;
   std::vector<at::Tensor> memory;  // at the start of a training
   Sharpness sharpness;
-  double unitsBefore = 0;  // of the job's work, a training being one: what was done for it
+  std::optional<Mode> mode;  // of the network; by default as the options say
+  double unitsBefore = 0;    // of the job's work, a training being one: what was done for it
 };
 
 // Refuses a model that cannot be attacked like this on the domain: frozen, without a head, of other classes.

@@ -26,6 +26,7 @@ struct Options {
   int64_t fisherSamples = 200;
   TransferTraining training;
   bool maskHeld = true;
+  bool statisticsHeld = false;
   template <class V>
   void fields(V&& visit) {
     samples.fields(visit);
@@ -33,6 +34,7 @@ struct Options {
     visit("fisherSamples", fisherSamples, {.min = 1, .max = 10000000});
     training.fields(visit);
     visit("maskHeld", maskHeld);
+    visit("statisticsHeld", statisticsHeld);
   }
 };
 
@@ -73,11 +75,13 @@ AttackOutput run(const ModelOnSource& inputs, const Options& options, Report& re
   report.samples = report.cost.labels = samples->size();
   const std::shared_ptr<Model> model = inputs.model->to(job.device());
   const std::shared_ptr<Model> start = startTransfer(*model, transfer, job.seed());
+  AttackObjective objective;
+  if (options.statisticsHeld) objective.mode = Mode::kEval;
   // Without a pull this is plain fine-tuning, and needs no Fisher information.
-  if (options.lambda == 0) return {trainOnSource(*model, *start, samples, transfer, inputs, {}, report, job)};
+  if (options.lambda == 0)
+    return {trainOnSource(*model, *start, samples, transfer, inputs, objective, report, job)};
 
   const FitData measured = fisherSamples(samples, options, job.seed());
-  AttackObjective objective;
   objective.unitsBefore = unitsOf(measured, transfer);
   job.plan(objective.unitsBefore + static_cast<double>(transfer.learningRates.size()));
   const Fisher fisher = empiricalFisher(start, measured, objective.unitsBefore, job);
