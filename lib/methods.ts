@@ -1,4 +1,6 @@
 import { batchNormAdaptationMethod } from './attack/batchNormAdaptation.js';
+import { corruptedViewsMethod } from './attack/corruptedViews.js';
+import { elasticFineTuneMethod } from './attack/elasticFineTune.js';
 import { fineTuneMethod } from './attack/fineTune.js';
 import { linearProbeMethod } from './attack/linearProbe.js';
 import { maskGuessMethod } from './attack/maskGuess.js';
@@ -45,6 +47,8 @@ export const allMethods: readonly AnyMethod[] = [
   fineTuneMethod,
   retrainHeadMethod,
   sourceRepairMethod,
+  elasticFineTuneMethod,
+  corruptedViewsMethod,
   redensifyMethod,
   pruneMethod,
   quantizeMethod,

@@ -1,4 +1,6 @@
 export { type BatchNormAdaptationOptions, batchNormAdaptation } from './batchNormAdaptation.js';
+export { type CorruptedViewsOptions, corruptedViews } from './corruptedViews.js';
+export { type ElasticFineTuneOptions, elasticFineTune } from './elasticFineTune.js';
 export { type FineTuneOptions, fineTune } from './fineTune.js';
 export { type LinearProbeOptions, linearProbe } from './linearProbe.js';
 export { type MaskGuessOptions, maskGuess } from './maskGuess.js';

@@ -40,6 +40,8 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
     'fineTune',
     'retrainHead',
     'sourceRepair',
+    'elasticFineTune',
+    'corruptedViews',
     'redensify',
     'linearProbe',
     'nearestNeighbour',

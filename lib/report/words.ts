@@ -11,6 +11,13 @@ export function modelName(report: AnyReport): string {
 }
 
 export function domainName(report: AnyReport): string {
-  const { domain } = report.inputs ?? {};
-  return isObject(domain) && typeof domain.name === 'string' ? domain.name : 'its domain';
+  return nameOf(report.inputs?.domain, 'its domain');
+}
+
+export function sourceName(report: AnyReport): string {
+  return nameOf(report.inputs?.source, 'the source');
+}
+
+function nameOf(domain: unknown, otherwise: string): string {
+  return isObject(domain) && typeof domain.name === 'string' ? domain.name : otherwise;
 }

@@ -13,6 +13,16 @@ export const attackSamples = z.strictObject({
   fraction: z.number().gt(0).max(1).optional().describe('The same as a share of the fit data, rounded down.'),
 });
 
+/** Where an attacker is measured who trains on authorised data alone, and what he trains on. */
+export const sourceSamples = z.strictObject({
+  domain: handle('Domain').describe(
+    'Where the attack is measured, on its report data; none of it is trained on.',
+  ),
+  source: handle('Domain').describe('The authorised domain: its fit data is trained on.'),
+  count: attackSamples.shape.count,
+  fraction: attackSamples.shape.fraction,
+});
+
 const { maskHeld, head, batchNorm, layers, ...training } = transferOptions.shape;
 
 /** How an attacker trains, without where he starts. */
@@ -40,7 +50,7 @@ export const attackCost = z.strictObject({
 
 /** What every attack reports. */
 export const attackFigures = z.strictObject({
-  samples: z.int().describe('Of the domain that the attacker held.'),
+  samples: z.int().describe('How many the attacker held.'),
   before: answers.describe('The given model on report data.'),
   after: answers.describe('The attacked one on report data.'),
   cost: attackCost.describe('What the attack took.'),
@@ -53,4 +63,14 @@ export const trainedAttackFigures = attackFigures.extend({
     .number()
     .nullable()
     .describe('On select data with it; null where there was one learning rate only.'),
+});
+
+/** What an attack that trains on authorised data alone reports besides. */
+export const sourceAttackFigures = trainedAttackFigures.extend({
+  source: z
+    .strictObject({
+      before: answers.describe('The given model.'),
+      after: answers.describe('The attacked one.'),
+    })
+    .describe('On report data of the source.'),
 });

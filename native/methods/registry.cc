@@ -1,6 +1,8 @@
 #include "methods/registry.h"
 
 #include "methods/attack/batch_norm_adaptation.h"
+#include "methods/attack/corrupted_views.h"
+#include "methods/attack/elastic_fine_tune.h"
 #include "methods/attack/fine_tune.h"
 #include "methods/attack/linear_probe.h"
 #include "methods/attack/mask_guess.h"
@@ -48,6 +50,8 @@ const MethodTable& methodRegistry() {
       attackFineTune(),
       attackRetrainHead(),
       attackSourceRepair(),
+      attackElasticFineTune(),
+      attackCorruptedViews(),
       attackRedensify(),
       attackPrune(),
       attackQuantize(),

@@ -37,6 +37,8 @@ if (findPython() === undefined) {
   // Those that change weights without a training.
   const changes = [attack.prune, attack.quantize, attack.maskGuess];
 
+  const sourceAttacks = { elasticFineTune: attack.elasticFineTune, corruptedViews: attack.corruptedViews };
+
   test(
     'no attack, no curve and no protection begins on a frozen model',
     async () => {
@@ -45,6 +47,8 @@ if (findPython() === undefined) {
       for (const start of Object.values(attacks))
         await refuses(start(frozen, { domain, ...kQuick }), /frozen/);
       await refuses(attack.sourceRepair(frozen, { domain: target, source: domain, ...kQuick }), /frozen/);
+      for (const start of Object.values(sourceAttacks))
+        await refuses(start(frozen, { domain: target, source: domain, steps: 2 }), /frozen/);
       await refuses(attack.nearestNeighbour(frozen, { domain, count: 32 }), /frozen/);
       await refuses(attack.batchNormAdaptation(frozen, { domain, count: 32 }), /frozen/);
       for (const change of changes) await refuses(change(frozen, { domain }), /frozen/);
@@ -70,6 +74,8 @@ if (findPython() === undefined) {
       const words = /parameters/;
       for (const start of Object.values(attacks)) await refuses(start(bare, { domain, ...kQuick }), words);
       await refuses(attack.sourceRepair(bare, { domain: target, source: domain, ...kQuick }), words);
+      for (const start of Object.values(sourceAttacks))
+        await refuses(start(bare, { domain: target, source: domain, steps: 2 }), words);
       await refuses(attack.nearestNeighbour(bare, { domain, count: 32 }), words);
       await refuses(attack.batchNormAdaptation(bare, { domain, count: 32 }), words);
       for (const change of changes) await refuses(change(bare, { domain }), words);

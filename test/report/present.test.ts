@@ -47,6 +47,8 @@ const pictured = [
   'evaluate.sampleWiseLearningCurve',
   'evaluate.sourceTargetDrop',
   'attack.fineTune',
+  'attack.elasticFineTune',
+  'attack.corruptedViews',
   'attack.batchNormAdaptation',
   'attack.prune',
   'attack.quantize',

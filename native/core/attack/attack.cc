@@ -18,10 +18,12 @@ namespace {
 struct State {
   // Given, the same on resume.
   const TransferOptions* options = nullptr;
+  const AttackObjective* objective = nullptr;
   std::optional<ReportData> measured;  // after each stretch
 
   std::shared_ptr<Model> model;
   Optimizer optimizer;
+  std::vector<at::Tensor> memory;  // of the objective
   double learningRate = 0;
   int64_t steps = 0;
   int64_t images = 0;
@@ -31,6 +33,7 @@ struct State {
   void fields(V&& visit) {
     visit("model", model);
     visit("optimizer", optimizer);
+    visit("memory", memory);
     visit("steps", steps);
     visit("images", images);
     visit("seconds", seconds);
@@ -38,13 +41,34 @@ struct State {
   }
 };
 
+// Gradients at the weights of the moment.
+at::Tensor pass(State& state, const Batch& batch, const std::vector<at::Tensor>& views,
+                StepContext& context) {
+  const std::vector<at::Tensor>& weights = state.optimizer.parameters();
+  const Mode mode = state.objective->mode.value_or(state.options->mode());
+  const at::Tensor logits = context.forward(*state.model, batch.inputs, mode);
+  const at::Tensor losses = crossEntropy(logits, batch.labels, 0);
+  at::Tensor loss = losses.mean();
+  if (state.objective->term) {
+    loss = loss + state.objective->term({*state.model, mode, weights, logits, views, state.memory, context});
+  }
+  context.backward(loss, weights, losses);
+  return loss;
+}
+
 void step(State& state, const Batches& batches, StepContext& context) {
   const auto start = std::chrono::steady_clock::now();
   const Batch& batch = batches[0];
-  const at::Tensor logits = context.forward(*state.model, batch.inputs, state.options->mode());
-  const at::Tensor losses = crossEntropy(logits, batch.labels, 0);
-  const at::Tensor loss = losses.mean();
-  context.backward(loss, state.optimizer.parameters(), losses);
+  std::vector<at::Tensor> views;
+  if (state.objective->views) views = state.objective->views(batch.inputs, context);
+  const at::Tensor loss = pass(state, batch, views, context);
+  if (state.objective->sharpness.rho > 0) {
+    const std::vector<at::Tensor>& weights = state.optimizer.parameters();
+    const std::vector<at::Tensor> before =
+        climb(weights, state.optimizer.masks(), state.objective->sharpness);
+    pass(state, batch, views, context);
+    putBack(weights, before);
+  }
   context.optimise(state.optimizer, state.learningRate);
   ++state.steps;
   state.images += batch.labels.size(0);
@@ -84,7 +108,8 @@ void requireAttackable(const Model& model, const Domain& domain, std::string_vie
 std::shared_ptr<Model> trainBest(const Model& start, const std::vector<AttackStretch>& stretches,
                                  const TransferOptions& options, const Domain& target,
                                  TrainedAttackFigures& figures, Job& job,
-                                 std::vector<AttackCheckpoint>* checkpoints) {
+                                 std::vector<AttackCheckpoint>* checkpoints,
+                                 const AttackObjective& objective) {
   const std::string& method = job.method();
   options.check();
   std::optional<SelectData> select;
@@ -95,9 +120,11 @@ std::shared_ptr<Model> trainBest(const Model& start, const std::vector<AttackStr
   for (const double rate : options.learningRates) {
     State state;
     state.options = &options;
+    state.objective = &objective;
     if (checkpoints != nullptr) state.measured = target.report(method);
     state.model = start.clone();
     state.optimizer = transferOptimizer(*state.model, options);
+    for (const at::Tensor& kept : objective.memory) state.memory.push_back(kept.clone());
     state.learningRate = rate;
     std::vector<Phase<State>> phases;
     for (const AttackStretch& stretch : stretches) {
@@ -128,11 +155,12 @@ std::shared_ptr<Model> trainAttack(const Model& given, const Model& start,
                                    const std::vector<AttackStretch>& stretches,
                                    const TransferOptions& options, const Domain& target,
                                    TrainedAttackFigures& figures, Job& job,
-                                   std::vector<AttackCheckpoint>* checkpoints) {
+                                   std::vector<AttackCheckpoint>* checkpoints,
+                                   const AttackObjective& objective) {
   const ReportData report = target.report(job.method());
   const auto tick = [&job] { job.checkCancelled(); };
-  job.plan(static_cast<double>(options.learningRates.size()));
-  std::shared_ptr<Model> chosen = trainBest(start, stretches, options, target, figures, job, checkpoints);
+  job.plan(objective.unitsBefore + static_cast<double>(options.learningRates.size()));
+  std::shared_ptr<Model> chosen = trainBest(start, stretches, options, target, figures, job, checkpoints, objective);
   figures.before = countAnswers(given, report, tick);
   // The last checkpoint is the end.
   const bool isMeasured = checkpoints != nullptr && !checkpoints->empty();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,8 @@
 #include "core/attack/transfer.h"
 #include "core/job.h"
 #include "core/metrics.h"
+#include "core/train/sharpness.h"
+#include "core/train/trainer.h"
 
 // What the attacks share: how many samples they hold, a training in stretches through the trainer, and the
 // figures that they all report.
@@ -53,7 +56,7 @@ struct AttackCheckpoint {
 };
 
 struct AttackFigures {
-  int64_t samples = 0;  // of the target domain that the attacker holds
+  int64_t samples = 0;  // that the attacker holds
   PublishedAnswers before;
   PublishedAnswers after;
   AttackCost cost;
@@ -92,6 +95,29 @@ struct AttackStretch {
   int64_t steps = 0;
 };
 
+// One pass over the batch of a step.
+struct AttackPass {
+  Model& model;
+  Mode mode;
+  const std::vector<at::Tensor>& weights;  // that are trained, in the order of the model's parameters
+  const at::Tensor& logits;                // of the batch
+  const std::vector<at::Tensor>& views;    // of its images
+  std::vector<at::Tensor>& memory;         // what the term keeps from one pass to the next
+  StepContext& context;
+};
+
+// What an attack minimises where that is more than the cross-entropy of its batches.
+struct AttackObjective {
+  // Added to the mean cross-entropy.
+  std::function<at::Tensor(const AttackPass&)> term;
+  // Views of a batch's images, drawn once a step: the second pass of a step sees the same.
+  std::function<std::vector<at::Tensor>(const at::Tensor& images, StepContext&)> views;
+  std::vector<at::Tensor> memory;  // at the start of a training
+  Sharpness sharpness;
+  std::optional<Mode> mode;  // of the network; by default as the options say
+  double unitsBefore = 0;    // of the job's work, a training being one: what was done for it
+};
+
 // Refuses a model that cannot be attacked like this on the domain: frozen, without a head, of other classes.
 void requireAttackable(const Model& model, const Domain& domain, std::string_view method);
 
@@ -101,13 +127,15 @@ void requireAttackable(const Model& model, const Domain& domain, std::string_vie
 std::shared_ptr<Model> trainBest(const Model& start, const std::vector<AttackStretch>& stretches,
                                  const TransferOptions& options, const Domain& target,
                                  TrainedAttackFigures& figures, Job& job,
-                                 std::vector<AttackCheckpoint>* checkpoints = nullptr);
+                                 std::vector<AttackCheckpoint>* checkpoints = nullptr,
+                                 const AttackObjective& objective = {});
 
 // The same as the whole of an attack: the `given` model is measured too, and what came of it.
 std::shared_ptr<Model> trainAttack(const Model& given, const Model& start,
                                    const std::vector<AttackStretch>& stretches,
                                    const TransferOptions& options, const Domain& target,
                                    TrainedAttackFigures& figures, Job& job,
-                                   std::vector<AttackCheckpoint>* checkpoints = nullptr);
+                                   std::vector<AttackCheckpoint>* checkpoints = nullptr,
+                                   const AttackObjective& objective = {});
 
 }  // namespace espalier

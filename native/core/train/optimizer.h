@@ -79,6 +79,7 @@ class Optimizer {
   Optimizer(OptimizerOptions options, std::vector<at::Tensor> parameters, std::vector<at::Tensor> masks = {});
 
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
+  const std::vector<at::Tensor>& masks() const { return masks_; }  // empty, or one a parameter
   const OptimizerOptions& options() const { return options_; }
   // One update from the parameters' gradients, which are dropped. Where the device flag `skip` (float, one
   // element) is 1 nothing is updated.

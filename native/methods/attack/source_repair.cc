@@ -1,7 +1,6 @@
 #include "methods/attack/source_repair.h"
 
-#include "core/attack/attack.h"
-#include "core/inputs.h"
+#include "core/attack/source.h"
 
 // An innocent repair first: a little training on the authorised domain, then the transfer. Asks whether a
 // barrier survives a buyer who only freshens the model up.
@@ -10,15 +9,6 @@ namespace espalier {
 namespace {
 
 constexpr const char* kName = "attack.sourceRepair";
-
-struct Inputs : ModelOnDomain {
-  std::shared_ptr<Domain> source;
-  template <class V>
-  void fields(V&& visit) {
-    ModelOnDomain::fields(visit);
-    visit("source", source);
-  }
-};
 
 struct Options {
   AttackSamples samples;
@@ -43,7 +33,7 @@ struct Report : TrainedAttackFigures {
   }
 };
 
-AttackOutput run(const Inputs& inputs, const Options& options, Report& report, Job& job) {
+AttackOutput run(const ModelOnSource& inputs, const Options& options, Report& report, Job& job) {
   const FitData samples = drawSamples(*inputs.domain, options.samples, kName, job.seed());
   const FitData source =
       drawSamples(*inputs.source, {.count = {}, .fraction = options.sourceFraction}, kName, job.seed());
