@@ -41,8 +41,10 @@ class MaskLearning:
         n = len(source[1])
         logits = functional_call(self.net, self.masked(), (torch.cat([source[0], target[0]]),))
         source_loss = cross_entropy(logits[:n], source[1])
-        target_loss = cross_entropy(logits[n:], target[1])
-        loss = source_loss - (self.o["lambda"] * target_loss).clamp(max=self.o["beta"])
+        target_losses = cross_entropy(logits[n:], target[1], reduction="none")
+        target_loss = target_losses.mean()
+        capped = target_losses if self.o["capOver"] == "sample" else target_loss
+        loss = source_loss - (self.o["lambda"] * capped).clamp(max=self.o["beta"]).mean()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

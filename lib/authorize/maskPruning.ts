@@ -3,21 +3,22 @@ import type { Model } from '../model.js';
 import { handle, oneOrList } from '../schema/handle.js';
 import { defineMethod, type OptionsOf } from '../schema/method.js';
 import { sparsityFigures } from '../schema/sparsity.js';
-import { precisionOption } from '../schema/training.js';
+import { capOverOption, precisionOption } from '../schema/training.js';
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
 
 const common = {
   lambda: z.number().min(0).default(0.1).describe("Weight of the target's loss; 0: no target."),
-  beta: z.number().gt(0).default(1).describe("Above it the weighted target's loss counts no more."),
+  beta: z.number().gt(0).default(0.5).describe("Above it the weighted target's loss counts no more."),
+  capOver: capOverOption,
   scoreStart: z.number().default(0.01).describe('Of every score: nothing is pruned at first.'),
   threshold: z.number().default(0.005).describe('A weight is pruned while its score is not above it.'),
   learningRate: z
     .number()
     .gt(0)
-    .default(1e-3)
+    .default(5e-4)
     .describe('Of Adam on the scores, which move by about that much a step: far more flips many at once.'),
-  steps: count(1, 10000000).default(300).meta({ unit: 'steps' }).describe('Updates of the mask.'),
+  steps: count(1, 10000000).default(600).meta({ unit: 'steps' }).describe('Updates of the mask.'),
   batchSize: count(1, 1048576)
     .default(32)
     .meta({ unit: 'samples' })

@@ -3,7 +3,7 @@ import type { Model } from '../model.js';
 import { handle, oneOrList } from '../schema/handle.js';
 import { defineMethod, type OptionsOf } from '../schema/method.js';
 import { patchOptions } from '../schema/patch.js';
-import { keepZerosOption, precisionOption } from '../schema/training.js';
+import { capOverOption, keepZerosOption, precisionOption } from '../schema/training.js';
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
 
@@ -21,12 +21,7 @@ const common = {
     .default(1)
     .describe("Weight of the discrepancy of features; 'off': the target's loss counts by itself."),
   capTarget: z.number().gt(0).default(5).describe("Above it the weighted target's loss counts no more."),
-  capOver: z
-    .enum(['sample', 'batch'])
-    .default('sample')
-    .describe(
-      "Whether that holds for each sample's loss, or for the mean: then a few samples that are far off end the push for all.",
-    ),
+  capOver: capOverOption,
   capDiscrepancy: z.number().gt(0).default(1).describe('Above it the weighted discrepancy counts no more.'),
   reduction: z
     .enum(['batchMean', 'elementwise'])

@@ -171,3 +171,11 @@ export const supervisedFigures = z.strictObject({
     .describe('The best epoch on select data; null without.'),
   sparsity: z.number().describe('Share of zeros in the prunable weights.'),
 });
+
+/** What a cap on a loss that is pushed up holds for. */
+export const capOverOption = z
+  .enum(['sample', 'batch'])
+  .default('sample')
+  .describe(
+    "Whether that cap holds for each sample's loss, or for the mean: then a few samples that are far off end the push for all.",
+  );

@@ -90,6 +90,7 @@ TEST("mask pruning: the target's term counts up to its cap") {
   Options options;
   options.lambda = 0.5;
   options.beta = 1;
+  options.capOver = CapOver::kBatch;
   const auto leaf = [](std::vector<double> values) {
     return torch::tensor(values, torch::kDouble).requires_grad_();
   };
@@ -104,5 +105,7 @@ TEST("mask pruning: the target's term counts up to its cap") {
   EXPECT_NEAR(capped.item<double>(), 2 - 1, 1e-15);
   capped.backward();
   EXPECT_EQ(above.grad().abs().sum().item<double>(), 0.0);
+  options.capOver = CapOver::kSample;
+  EXPECT_NEAR(objective(leaf({1, 3}), leaf({10, 1}), options).item<double>(), 2 - (1 + 0.5) / 2, 1e-15);
   EXPECT_NEAR(objective(leaf({1, 3}), {}, options).item<double>(), 2, 1e-15);
 }

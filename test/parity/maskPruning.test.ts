@@ -14,6 +14,7 @@ const base = {
   targetLabels: 'given',
   lambda: 0.1,
   beta: 1,
+  capOver: 'batch',
   scoreStart: 0.01,
   threshold: 0.005,
   learningRate: 1e-3,
@@ -28,6 +29,7 @@ const cases = {
   plain: {},
   'pseudo-labels': { targetLabels: 'pseudo' },
   'target capped': { lambda: 0.6 },
+  'samples capped': { lambda: 0.6, capOver: 'sample' },
   'another threshold': { threshold: 0.008, learningRate: 5e-4 },
 } as const;
 const kSeed = 7;

@@ -160,7 +160,8 @@ std::shared_ptr<Model> trainAttack(const Model& given, const Model& start,
   const ReportData report = target.report(job.method());
   const auto tick = [&job] { job.checkCancelled(); };
   job.plan(objective.unitsBefore + static_cast<double>(options.learningRates.size()));
-  std::shared_ptr<Model> chosen = trainBest(start, stretches, options, target, figures, job, checkpoints, objective);
+  std::shared_ptr<Model> chosen =
+      trainBest(start, stretches, options, target, figures, job, checkpoints, objective);
   figures.before = countAnswers(given, report, tick);
   // The last checkpoint is the end.
   const bool isMeasured = checkpoints != nullptr && !checkpoints->empty();

@@ -9,6 +9,7 @@
 #include "core/fields.h"
 #include "core/mask.h"
 #include "core/model.h"
+#include "core/objectives/cap.h"
 #include "core/prune/candidates.h"
 #include "core/prune/layer_figures.h"
 #include "core/train/autocast.h"
@@ -51,11 +52,12 @@ struct Inputs {
 struct Options {
   Variant variant = Variant::kSourceAvailable;
   double lambda = 0.1;
-  double beta = 1;
+  double beta = 0.5;
+  CapOver capOver = CapOver::kSample;
   double scoreStart = 0.01;
   double threshold = 0.005;
-  double learningRate = 1e-3;
-  int64_t steps = 300;
+  double learningRate = 5e-4;
+  int64_t steps = 600;
   int64_t batchSize = 32;
   int64_t readings = 6;
   double sourceFloor = 0.02;
@@ -70,6 +72,7 @@ struct Options {
     visit("variant", variant, {.required = true});
     visit("lambda", lambda, {.min = 0});
     visit("beta", beta, {.min = 0, .exclusiveMin = true});
+    visit("capOver", capOver);
     visit("scoreStart", scoreStart);
     visit("threshold", threshold);
     visit("learningRate", learningRate, {.min = 0, .exclusiveMin = true});

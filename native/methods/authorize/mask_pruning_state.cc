@@ -30,7 +30,7 @@ Batch targetOf(const State& state, const Batches& batches, int64_t step) {
 at::Tensor objective(const at::Tensor& sourceLosses, const at::Tensor& targetLosses, const Options& options) {
   const at::Tensor source = sourceLosses.mean();
   if (!targetLosses.defined()) return source;
-  return source - (targetLosses.mean() * options.lambda).clamp_max(options.beta);
+  return source - cappedMean(targetLosses * options.lambda, options.beta, options.capOver);
 }
 
 // Evaluation throughout: the statistics of batch norms are the given model's, and one batch of both is as

@@ -11,7 +11,8 @@
 // What authorize.maskPruning trains, and the body of its phase.
 namespace espalier::mask_pruning {
 
-// mean L_S - min(lambda mean L_T, beta), what is minimised; one element. `target` undefined: L_S alone.
+// L_S - min(lambda L_T, beta), what is minimised, means of the losses by sample; one element. Targets
+// undefined: L_S alone.
 at::Tensor objective(const at::Tensor& sourceLosses, const at::Tensor& targetLosses, const Options& options);
 
 // Figures of one step, summed on the device.

@@ -9,6 +9,7 @@
 #include "core/fields.h"
 #include "core/key.h"
 #include "core/model.h"
+#include "core/objectives/cap.h"
 #include "core/objectives/mmd.h"
 #include "core/patch.h"
 #include "core/train/autocast.h"
@@ -22,7 +23,6 @@ enum class Variant { kTargetSpecified, kOwnership, kAuthorization };
 enum class Preset { kEspalier, kPaper };
 enum class Reduction { kBatchMean, kElementwise };
 enum class BatchNorm { kJoint, kFrozen };
-enum class CapOver { kSample, kBatch };
 
 }  // namespace non_transferable_learning
 
@@ -42,11 +42,6 @@ template <>
 struct EnumNames<non_transferable_learning::Reduction> {
   using E = non_transferable_learning::Reduction;
   static constexpr EnumName<E> kNames[] = {{E::kBatchMean, "batchMean"}, {E::kElementwise, "elementwise"}};
-};
-template <>
-struct EnumNames<non_transferable_learning::CapOver> {
-  using E = non_transferable_learning::CapOver;
-  static constexpr EnumName<E> kNames[] = {{E::kSample, "sample"}, {E::kBatch, "batch"}};
 };
 template <>
 struct EnumNames<non_transferable_learning::BatchNorm> {

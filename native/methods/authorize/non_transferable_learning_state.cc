@@ -72,9 +72,8 @@ Terms forward(State& state, const Batch& source, const Batch& target, StepContex
 
 at::Tensor objective(const Terms& terms, int64_t classes, const Options& options) {
   const double scale = options.reduction == Reduction::kElementwise ? 1 / static_cast<double>(classes) : 1;
-  const bool each = options.capOver == CapOver::kSample;
-  const at::Tensor target = (each ? terms.target : terms.target.mean()) * (options.alpha * scale);
-  at::Tensor repulsion = target.clamp_max(options.capTarget).mean();
+  at::Tensor repulsion =
+      cappedMean(terms.target * (options.alpha * scale), options.capTarget, options.capOver);
   if (terms.discrepancy.defined()) {
     repulsion =
         repulsion * (terms.discrepancy * options.beta.value.value_or(1)).clamp_max(options.capDiscrepancy);
