@@ -63,7 +63,8 @@ test('the source is kept and the target lost, and the mask is a right that can b
   assert.equal(figures.readings.length, 5);
   assert.ok(figures.sparsity > 0.01 && figures.sparsity < 0.9, String(figures.sparsity));
   assert.equal(figures.totals.zeros, mask.weights - mask.kept);
-  assert.deepEqual(figures.read, { source: 192, target: 192 });
+  assert.deepEqual(figures.read, { source: 192, target: 192, generated: 0 });
+  assert.deepEqual(figures.generator, []);
 
   // Nothing but zeros is new, and the key puts back what was cut.
   assert.equal(mask.dense, await digestOf(model));
@@ -126,6 +127,87 @@ test('maxPruned is a limit, keepHead and exclude leave weights as they are', asy
   assert.deepEqual(
     report.figures.layers.map(({ path }) => path),
     ['blocks.1.conv.weight'],
+  );
+});
+
+const kImagined = {
+  ...kShort,
+  steps: 240,
+  readings: 4,
+  learningRate: 1e-4,
+  rounds: 2,
+  batchSize: 32,
+  generator: { latent: 16, channels: 16, steps: 150, laterSteps: 30, memory: 300, confidence: 0.5 },
+} as const;
+
+test('source-free: no source is read, and the answers on made images are kept', async () => {
+  const { source, target, model } = await task();
+  const {
+    model: masked,
+    mask,
+    report,
+  } = await authorize.maskPruning(model, { variant: 'sourceFree', target, ...kImagined });
+  const { figures } = report;
+  assert.equal(figures.read.source, 0);
+  assert.equal(figures.source.domain, null);
+  assert.equal(figures.source.before, 1);
+  assert.ok(figures.source.after >= 0.8, JSON.stringify(figures.source));
+  assert.deepEqual(Object.keys(report.inputs ?? {}).sort(), ['model', 'target']);
+  assert.equal(figures.generator.length, 2);
+  for (const round of figures.generator) {
+    assert.ok(round.agreement > 0.8, JSON.stringify(round));
+    assert.ok(round.remembered > 100 && round.remembered <= 300);
+    assert.ok((round.statistics ?? -1) >= 0);
+  }
+  // 150 + 30 batches of 64, and twice 512 to look at.
+  assert.equal(figures.read.generated, 180 * 64 + 1024);
+  assert.ok((figures.targets[0]?.drop ?? 0) > 0.1, JSON.stringify(figures.targets));
+  assert.equal(figures.controls[0]?.name, 'lambda 0');
+  assert.equal(mask.dense, await digestOf(model));
+  assert.ok((await accuracyOn(masked, source)) > 0.4);
+  await assert.rejects(
+    async () =>
+      await authorize.maskPruning(model, { variant: 'sourceFree', source, target, ...kImagined } as never),
+    (error) => isEspalierError(error) && /source/.test(error.message),
+  );
+});
+
+test('data-free: neither is read, and the shape comes from the manifest or an option', async () => {
+  const { model } = await task();
+  const options = {
+    variant: 'dataFree',
+    ...kImagined,
+    controls: false,
+    diversifier: { directions: 2, steps: 10, leastAccuracy: 0 },
+  } as const;
+  const { report } = await authorize.maskPruning(model, options);
+  const { figures } = report;
+  assert.deepEqual(figures.targets, []);
+  assert.equal(figures.read.source + figures.read.target, 0);
+  assert.deepEqual(
+    figures.diversifier.map(({ direction }) => direction),
+    [0, 1, 0, 1],
+  );
+  assert.ok(figures.sparsity > 0);
+  assert.ok(figures.source.after >= 0.8, JSON.stringify(figures.source));
+  const file = path.join(folder, 'nameless.pt');
+  await model.save(file, { manifest: 'none' });
+  const nameless = await Model.load(file);
+  await assert.rejects(async () => await authorize.maskPruning(nameless, options), code('ERR_OUT_OF_RANGE'));
+  const short = { ...options, steps: 2, readings: 2 };
+  assert.equal(
+    (await authorize.maskPruning(nameless, { ...short, imageShape: [1, 8, 8] })).report.figures.steps,
+    2,
+  );
+});
+
+test('a generator that makes nothing that the model knows is said so', async () => {
+  const { target, model } = await task();
+  const generator = { ...kImagined.generator, steps: 1, confidence: 1 };
+  await assert.rejects(
+    async () =>
+      await authorize.maskPruning(model, { variant: 'sourceFree', target, ...kImagined, generator }),
+    code('ERR_TARGET_UNREACHABLE'),
   );
 });
 
