@@ -5,6 +5,7 @@ import { fineTuneMethod } from './attack/fineTune.js';
 import { linearProbeMethod } from './attack/linearProbe.js';
 import { maskGuessMethod } from './attack/maskGuess.js';
 import { nearestNeighbourMethod } from './attack/nearestNeighbour.js';
+import { overwriteMethod } from './attack/overwrite.js';
 import { pruneMethod } from './attack/prune.js';
 import { quantizeMethod } from './attack/quantize.js';
 import { redensifyMethod } from './attack/redensify.js';
@@ -53,6 +54,7 @@ export const allMethods: readonly AnyMethod[] = [
   pruneMethod,
   quantizeMethod,
   maskGuessMethod,
+  overwriteMethod,
   batchNormAdaptationMethod,
   linearProbeMethod,
   nearestNeighbourMethod,

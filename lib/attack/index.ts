@@ -5,6 +5,7 @@ export { type FineTuneOptions, fineTune } from './fineTune.js';
 export { type LinearProbeOptions, linearProbe } from './linearProbe.js';
 export { type MaskGuessOptions, maskGuess } from './maskGuess.js';
 export { type NearestNeighbourOptions, nearestNeighbour } from './nearestNeighbour.js';
+export { type OverwriteOptions, overwrite } from './overwrite.js';
 export { type PruneOptions, prune } from './prune.js';
 export { type QuantizeOptions, quantize } from './quantize.js';
 export { type RedensifyOptions, redensify } from './redensify.js';

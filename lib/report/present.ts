@@ -1,6 +1,7 @@
 import type { Facts, Presentation } from './blocks.js';
 import { accuracy } from './figures/accuracy.js';
 import { attack } from './figures/attack.js';
+import { attackOverwrite } from './figures/attackOverwrite.js';
 import { attackMaskGuess, attackPrune, attackQuantize } from './figures/attackRows.js';
 import { authorization } from './figures/authorization.js';
 import { contrastive } from './figures/contrastive.js';
@@ -36,6 +37,7 @@ const presenters: ReadonlyMap<string, Presenter> = new Map([
   ['attack.prune', attackPrune],
   ['attack.quantize', attackQuantize],
   ['attack.maskGuess', attackMaskGuess],
+  ['attack.overwrite', attackOverwrite],
   ...[
     'fineTune',
     'retrainHead',

@@ -62,6 +62,14 @@ std::shared_ptr<Key> Key::create() {
   return key;
 }
 
+std::shared_ptr<Key> Key::derive(std::string_view text) {
+  const std::shared_ptr<Key> key(new Key());
+  const auto bytes = hmacSha256("espalier-derived-key/1", text);
+  static_assert(bytes.size() == kSecretBytes);
+  key->secret_.assign(bytes.begin(), bytes.end());
+  return key;
+}
+
 const std::string& Key::secret(std::string_view who) const {
   if (!secret_.empty()) return secret_;
   fail(ErrorCode::kInvalidArgType, "expected a secret key for ", who,

@@ -35,6 +35,8 @@ class Key : public Handle {
   static constexpr size_t kSecretBytes = 32;
   // A secret from the operating system's generator, never from a seed. ERR_IO where it gives none.
   static std::shared_ptr<Key> create();
+  // The secret that follows from a text, for who must be repeatable and has nothing to guard.
+  static std::shared_ptr<Key> derive(std::string_view text);
 
   // Takes the values that `mask` does not keep out of `model`, which nobody else holds, and holds them.
   // ERR_OUT_OF_RANGE where the mask does not fit.

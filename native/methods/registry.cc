@@ -7,6 +7,7 @@
 #include "methods/attack/linear_probe.h"
 #include "methods/attack/mask_guess.h"
 #include "methods/attack/nearest_neighbour.h"
+#include "methods/attack/overwrite.h"
 #include "methods/attack/prune.h"
 #include "methods/attack/quantize.h"
 #include "methods/attack/redensify.h"
@@ -56,6 +57,7 @@ const MethodTable& methodRegistry() {
       attackPrune(),
       attackQuantize(),
       attackMaskGuess(),
+      attackOverwrite(),
       attackBatchNormAdaptation(),
       attackNearestNeighbour(),
       attackLinearProbe(),

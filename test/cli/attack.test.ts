@@ -49,6 +49,14 @@ test(
     );
     assert.match(guessed, /The best of 3 guesses: its accuracy on mnist went from/);
     assert.is(await sparsityOf('guessed.pt'), 0);
+
+    await done('key owner.key');
+    const overwritten = await done(
+      'attack overwrite dense.pt --domain mnist --key owner.key --steps 4 --patch.cell 7 --out taken.pt --out-key own.key',
+    );
+    assert.match(overwritten, /Bound once more, to a key of the attacker: its accuracy on mnist went from/);
+    assert.match(overwritten, /The owner's pattern .*\n.*The attacker's pattern /);
+    await done('authorize verify-ownership taken.pt own.key --domain mnist --patch.cell 7 --samples 20');
   },
   { timeoutMs: 240_000 },
 );

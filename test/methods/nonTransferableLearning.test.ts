@@ -1,10 +1,11 @@
 import * as assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { authorize, type Domain, evaluate, isEspalierError, Key, Model, train } from '../../lib/index.js';
+import { attack, authorize, Domain, evaluate, isEspalierError, Key, Model, train } from '../../lib/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
-import { brightness, smallNet, stripes } from './support.js';
+import { brightness, brightnessParts, smallNet, stripes } from './support.js';
 
 const folder = temporaryFolder();
 const code = (expected: string) => (error: unknown) => isEspalierError(error) && error.code === expected;
@@ -44,6 +45,12 @@ async function fixedKey(): Promise<Key> {
   bytes.fill(7, bytes.length - 32);
   fs.writeFileSync(file, bytes);
   return await Key.load(file);
+}
+
+async function bytesOf(model: Model): Promise<string> {
+  const file = path.join(folder, 'bytes.pt');
+  await model.save(file, { manifest: 'none' });
+  return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
 }
 
 const accuracyOn = async (model: Model, domain: Domain) =>
@@ -127,6 +134,105 @@ test('ownership: the key takes the answers, other keys do not, and honest models
 
   assert.equal((await ask(model, key)).verdict, 'notProven');
   assert.equal((await ask(marked, await Key.create())).verdict, 'notProven');
+});
+
+test(
+  'overwriting binds a marked model to a key of the attacker, and says what is left of the mark',
+  async () => {
+    const source = await stripes(480, { size: 16 });
+    const key = await fixedKey();
+    const { model: marked } = await authorize.nonTransferableLearning(await trained(source, lenet(1)), {
+      variant: 'ownership',
+      source,
+      key,
+      patch: kPatch,
+      ...kShort,
+      ...kLong,
+      control: false,
+    });
+    const options = {
+      domain: source,
+      key,
+      ownerPatch: kPatch,
+      patch: kPatch,
+      ...kLong,
+      batchSize: 16,
+      sourceFloor: 0.1,
+      threads: 1,
+      seed: 5,
+    };
+    const given = await bytesOf(marked);
+    const { model, key: second, report } = await attack.overwrite(marked, options);
+    assert.equal(await bytesOf(marked), given);
+    const { figures } = report;
+    const owners = await source.patch(key, kPatch);
+    const attackers = await source.patch(second, kPatch);
+    assert.equal(figures.before.accuracy, await accuracyOn(marked, source));
+    assert.equal(figures.after.accuracy, await accuracyOn(model, source));
+    assert.equal(figures.owner?.before.accuracy, await accuracyOn(marked, owners));
+    assert.equal(figures.owner?.after.accuracy, await accuracyOn(model, owners));
+    assert.equal(figures.attacker.before.accuracy, await accuracyOn(marked, attackers));
+    assert.equal(figures.attacker.after.accuracy, await accuracyOn(model, attackers));
+    // It does what the owner did: the model works, and not under the new pattern.
+    assert.ok(figures.after.accuracy > 0.8, JSON.stringify(figures));
+    assert.ok(figures.attacker.after.accuracy < figures.after.accuracy - 0.3, JSON.stringify(figures));
+    assert.ok(figures.attacker.before.accuracy > figures.attacker.after.accuracy + 0.2);
+    const { labels, images, steps, seconds } = figures.cost;
+    assert.deepEqual([figures.samples, labels, images, steps], [288, 288, 2 * 400 * 16, 400]);
+    assert.ok(seconds > 0);
+
+    assert.equal(second.holds, 'secret');
+    assert.notEqual(second.digest, key.digest);
+    assert.notEqual(figures.attacker.digest, figures.owner?.digest);
+    const claim = await authorize.verifyOwnership(model, second, {
+      domain: source,
+      patch: kPatch,
+      samples: 96,
+      wrongKeys: 5,
+    });
+    assert.equal(claim.report.figures.patch, figures.attacker.digest);
+  },
+  { timeoutMs: 120_000 },
+);
+
+test('overwriting does not use the key, repeats with its seed alone, and goes on where it was stopped', async () => {
+  const domain = await stripes(480, { size: 16 });
+  const model = await lenet(1);
+  const options = { domain, fraction: 0.5, steps: 60, batchSize: 16, threads: 1, seed: 5 };
+  const { model: straight, key, report } = await attack.overwrite(model, options);
+  assert.equal(report.figures.owner, null);
+  assert.equal(report.figures.cost.labels, 144);
+  const measured = await attack.overwrite(model, { ...options, key: await fixedKey() });
+  assert.equal(await bytesOf(measured.model), await bytesOf(straight));
+  assert.equal(measured.key.digest, key.digest);
+  assert.notEqual((await attack.overwrite(model, { ...options, seed: 6 })).key.digest, key.digest);
+  const file = path.join(folder, 'overwrite.checkpoint');
+  await attack.overwrite(model, { ...options, checkpoint: { path: file, everySteps: 7, keep: 100 } });
+  const written = fs.readdirSync(folder).filter((each) => each.startsWith('overwrite.checkpoint'));
+  assert.ok(written.length >= 4, String(written.length));
+  for (const each of written) {
+    const resumed = await attack.overwrite(model, { ...options, resume: path.join(folder, each) });
+    assert.equal(await bytesOf(resumed.model), await bytesOf(straight), each);
+    const figures = (of: object) =>
+      JSON.stringify(of, (name, value) => (name === 'seconds' ? undefined : value));
+    assert.equal(figures(resumed.report.figures), figures(report.figures), each);
+  }
+});
+
+test('overwriting says what it cannot do', async () => {
+  const domain = await stripes();
+  const model = await smallNet();
+  const refused = async (options: object, expected: string, words: RegExp) =>
+    await assert.rejects(
+      async () => await attack.overwrite(model, { domain, steps: 2, ...options }),
+      (error) => code(expected)(error) && words.test((error as Error).message),
+    );
+  await refused({ count: 5000 }, 'ERR_OUT_OF_RANGE', /1 to 144 .*stripes.* 5000/);
+  await refused({ patch: { channel: 1 } }, 'ERR_OUT_OF_RANGE', /channel/);
+  await refused({ domain: await brightness(240, 3) }, 'ERR_DATA_INVALID', /4 classes of the model/);
+  const { fit, report } = await brightnessParts();
+  const unselected = await Domain.open({ name: 'unselected', fit, report, select: 0 });
+  await refused({ domain: unselected }, 'ERR_DATA_INVALID', /select.*unselected|unselected.*select/);
 });
 
 test('a pattern that hurts every model proves nothing: the claim is contradicted', async () => {

@@ -95,3 +95,9 @@ TEST("key: another model and damaged values are refused") {
   EXPECT(ERROR_OF(Key::fromBytes(everySecond(*model).saveBytes(), "the key")).code() ==
          ErrorCode::kDataInvalid);
 }
+
+TEST("key: a derived secret is the same for the same text alone") {
+  EXPECT_EQ(Key::derive("one")->secret("a test"), Key::derive("one")->secret("a test"));
+  EXPECT(Key::derive("one")->secret("a test") != Key::derive("two")->secret("a test"));
+  EXPECT_EQ(Key::derive("one")->secret("a test").size(), Key::kSecretBytes);
+}

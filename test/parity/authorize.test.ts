@@ -52,6 +52,7 @@ if (findPython() === undefined) {
       await refuses(attack.nearestNeighbour(frozen, { domain, count: 32 }), /frozen/);
       await refuses(attack.batchNormAdaptation(frozen, { domain, count: 32 }), /frozen/);
       for (const change of changes) await refuses(change(frozen, { domain }), /frozen/);
+      await refuses(attack.overwrite(frozen, { domain, steps: 2 }), /frozen/);
       await refuses(
         evaluate.sampleWiseLearningCurve(frozen, { domain, counts: [8, 32], steps: 2 }),
         /frozen/,
@@ -79,6 +80,7 @@ if (findPython() === undefined) {
       await refuses(attack.nearestNeighbour(bare, { domain, count: 32 }), words);
       await refuses(attack.batchNormAdaptation(bare, { domain, count: 32 }), words);
       for (const change of changes) await refuses(change(bare, { domain }), words);
+      await refuses(attack.overwrite(bare, { domain, steps: 2 }), words);
       await refuses(evaluate.sampleWiseLearningCurve(bare, { domain, counts: [8, 32], steps: 2 }), words);
       await refuses(authorize.nonTransferablePruning(bare, { source: domain, target }), /expected/);
     },

@@ -53,6 +53,7 @@ const pictured = [
   'attack.prune',
   'attack.quantize',
   'attack.maskGuess',
+  'attack.overwrite',
 ];
 
 for (const method of allMethods) {

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "core/method.h"
+
+namespace espalier {
+
+Method attackOverwrite();
+
+}  // namespace espalier
