@@ -9,16 +9,9 @@ const count = (least: number, most: number) => z.int().min(least).max(most);
 
 const common = {
   lambda: z.number().min(0).default(0.1).describe("Weight of the target's loss; 0: no target."),
-  beta: z.number().gt(0).default(0.5).describe("Above it the weighted target's loss counts no more."),
   capOver: capOverOption,
   scoreStart: z.number().default(0.01).describe('Of every score: nothing is pruned at first.'),
   threshold: z.number().default(0.005).describe('A weight is pruned while its score is not above it.'),
-  learningRate: z
-    .number()
-    .gt(0)
-    .default(5e-4)
-    .describe('Of Adam on the scores, which move by about that much a step: far more flips many at once.'),
-  steps: count(1, 10000000).default(600).meta({ unit: 'steps' }).describe('Updates of the mask.'),
   batchSize: count(1, 1048576)
     .default(32)
     .meta({ unit: 'samples' })
@@ -55,6 +48,17 @@ const common = {
   precision: precisionOption,
 };
 
+// A source that is there bears more.
+const pace = (beta: number, learningRate: number, steps: number) => ({
+  beta: z.number().gt(0).default(beta).describe("Above it the weighted target's loss counts no more."),
+  learningRate: z
+    .number()
+    .gt(0)
+    .default(learningRate)
+    .describe('Of Adam on the scores, which move by about that much a step: far more flips many at once.'),
+  steps: count(1, 10000000).default(steps).meta({ unit: 'steps' }).describe('Updates of the mask.'),
+});
+
 const weight = (value: number) => z.number().min(0).default(value);
 
 const rounds = count(1, 10000)
@@ -69,11 +73,11 @@ const generator = z
     laterSteps: count(1, 10000000).default(100).meta({ unit: 'steps' }).describe('In each later one.'),
     batchSize: count(2, 65536).default(64).meta({ unit: 'samples' }).describe('Images a step.'),
     learningRate: z.number().gt(0).default(1e-3).describe('Of its Adam.'),
-    weightNorm: weight(1).describe("Of the distance from the statistics that the model's batch norms hold."),
+    weightNorm: weight(10).describe("Of the distance from the statistics that the model's batch norms hold."),
     weightActivation: weight(0.1).describe(
       'Of the mean magnitude of what the classifier reads; in place of that for a model without batch norms.',
     ),
-    weightDiversity: weight(5).describe('Of the entropy of the mean answer: all classes are made.'),
+    weightDiversity: weight(1).describe('Of the entropy of the mean answer: all classes are made.'),
     weightVariation: weight(1e-3).describe('Of differences between neighbours, summed over an image.'),
     weightMagnitude: weight(1e-4).describe('Of squared pixels, summed over an image.'),
     weightDisagreement: weight(0.5).describe(
@@ -120,6 +124,7 @@ const options = z.discriminatedUnion('variant', [
       .enum(['given', 'pseudo'])
       .default('given')
       .describe("The target's own labels, or the given model's answers in their place: then none are read."),
+    ...pace(0.5, 5e-4, 600),
     ...common,
   }),
   z.strictObject({
@@ -129,6 +134,7 @@ const options = z.discriminatedUnion('variant', [
     ),
     rounds,
     generator,
+    ...pace(0.1, 1e-4, 300),
     ...common,
   }),
   z.strictObject({
@@ -141,6 +147,7 @@ const options = z.discriminatedUnion('variant', [
     rounds,
     generator,
     diversifier,
+    ...pace(0.1, 1e-4, 300),
     ...common,
   }),
 ]);

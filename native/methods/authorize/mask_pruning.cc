@@ -73,13 +73,13 @@ void check(const Model& model, const Domains& domains, const Options& options) {
          "), where every weight is kept, received ", options.threshold);
   }
   const int64_t rounds = options.rounds.value_or(1);
-  if (options.steps % rounds != 0) {
+  if (options.steps.value() % rounds != 0) {
     fail(ErrorCode::kOutOfRange, kName, ": expected as many steps as rounds (", rounds,
-         ") divide evenly, received ", options.steps);
+         ") divide evenly, received ", options.steps.value());
   }
-  if (options.readings > options.steps || options.readings < rounds) {
+  if (options.readings > options.steps.value() || options.readings < rounds) {
     fail(ErrorCode::kOutOfRange, kName, ": expected at least as many readings as rounds (", rounds,
-         ") and at most as many as steps (", options.steps, "), received ", options.readings);
+         ") and at most as many as steps (", options.steps.value(), "), received ", options.readings);
   }
 }
 
@@ -123,7 +123,7 @@ Phase<State> maskPhase(const Domains& domains, const Options& options) {
     for (const auto& target : domains.targets) addStream(*target);
   }
   const int64_t rounds = options.rounds.value_or(1);
-  const int64_t steps = options.steps / rounds;
+  const int64_t steps = options.steps.value() / rounds;
   // As many readings as divide the steps evenly.
   phase.epochs = options.readings / rounds;
   while (steps % phase.epochs != 0) --phase.epochs;

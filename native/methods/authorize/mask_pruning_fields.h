@@ -57,9 +57,9 @@ struct GeneratorOptions {
   int64_t laterSteps = 100;
   int64_t batchSize = 64;
   double learningRate = 1e-3;
-  double weightNorm = 1;          // of the statistics that batch norms hold
+  double weightNorm = 10;         // of the statistics that batch norms hold
   double weightActivation = 0.1;  // in their place, for a model without any
-  double weightDiversity = 5;
+  double weightDiversity = 1;
   double weightVariation = 1e-3;
   double weightMagnitude = 1e-4;
   double weightDisagreement = 0.5;
@@ -103,12 +103,12 @@ struct DiversifierOptions {
 struct Options {
   Variant variant = Variant::kSourceAvailable;
   double lambda = 0.1;
-  double beta = 0.5;
+  std::optional<double> beta;  // each variant has a default of its own
   CapOver capOver = CapOver::kSample;
   double scoreStart = 0.01;
   double threshold = 0.005;
-  double learningRate = 5e-4;
-  int64_t steps = 600;
+  std::optional<double> learningRate;  // as beta
+  std::optional<int64_t> steps;        // as beta
   int64_t batchSize = 32;
   int64_t readings = 6;
   double sourceFloor = 0.02;

@@ -54,7 +54,7 @@ Half targetOf(const State& state, const Batches& batches, StepContext& context) 
 at::Tensor objective(const at::Tensor& sourceLosses, const at::Tensor& targetLosses, const Options& options) {
   const at::Tensor source = sourceLosses.mean();
   if (!targetLosses.defined()) return source;
-  return source - cappedMean(targetLosses * options.lambda, options.beta, options.capOver);
+  return source - cappedMean(targetLosses * options.lambda, options.beta.value(), options.capOver);
 }
 
 // Evaluation throughout: the statistics of batch norms are the given model's, and one batch of both is as
@@ -80,7 +80,7 @@ void step(State& state, const Batches& batches, StepContext& context) {
   add(state, kSourceLoss, sourceLosses.mean());
   const at::Tensor loss = objective(sourceLosses, targetLosses, options);
   context.backward(loss, state.mask.parameters(), sourceLosses);
-  state.mask.step(options.learningRate, context.skip());
+  state.mask.step(options.learningRate.value(), context.skip());
   ++state.count;
   ++state.steps;
   context.log("loss", loss);
