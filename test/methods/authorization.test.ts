@@ -107,11 +107,11 @@ test(
       figures.controls.map(({ control, notRun }) => [control, notRun]),
       [
         ['magnitude', null],
-        ['pruning-alone', null],
+        ['terms-off', null],
       ],
     );
     for (const { sparsity } of figures.controls) assert.ok(Math.abs(sparsity - figures.sparsity) < 0.01);
-    assert.deepEqual(figures.matrix.models, ['original', 'protected', 'magnitude', 'pruning-alone']);
+    assert.deepEqual(figures.matrix.models, ['original', 'protected', 'magnitude', 'terms-off']);
     assert.deepEqual(figures.matrix.domains, ['brightness', 'negative', 'other']);
     const at = async (of: Model, domain: Domain) =>
       (await evaluate.accuracy(of, { domain })).report.figures.accuracy;
