@@ -54,6 +54,14 @@ const curve = z.strictObject({
     .describe('Between the learning curve and that of scratch; empty for one number of samples.'),
 });
 
+const change = z.strictObject({
+  before: answers.describe('The unprotected model.'),
+  after: answers.describe('The protected one.'),
+  lost: z.number().describe('Accuracy before less that after.'),
+  interval: z.array(z.number()).describe('Of that, at 95 % (Agresti and Min 2005, matched pairs).'),
+  share: z.number().nullable().describe('Of the accuracy before; null where that is 0.'),
+});
+
 // What a buyer gets out of a protected model, by which attack and for how much, against training from scratch.
 // The curves are those of Ding et al. 2024, arXiv 2410.08015; the grid over steps, the cost factor and the
 // verdict are ours.
@@ -140,25 +148,65 @@ const method = defineMethod({
           .describe('Numbers of samples from which scratch learns more than twice the share of a guess.'),
       })
       .describe('What follows from the rest.'),
+    binding: z
+      .strictObject({
+        source: change.describe('Without any training, on report data of the source.'),
+        target: change.describe('The same on the target.'),
+        areaHeld: z
+          .number()
+          .nullable()
+          .describe("Of 'fine-tune', as `areas`, after `steps`; null where it was not tried."),
+        areaReleased: z.number().nullable().describe("Of 'release-mask'; without zeros that of 'fine-tune'."),
+        data: z
+          .strictObject({
+            source: z.int().describe('Images of the source, fit and select.'),
+            target: z.int().describe('Images of the targets.'),
+            targetLabels: z.boolean().describe('Whether labels of theirs were read.'),
+          })
+          .nullable()
+          .describe('What the owner needed, by the manifest; null where it does not tell.'),
+        seconds: z
+          .number()
+          .nullable()
+          .describe('Of the protecting run with its controls; null where it was resumed or nothing tells.'),
+        revocable: z
+          .boolean()
+          .nullable()
+          .describe(
+            'Whether what was taken can be given back, by a key (authorize.applyMask); null where nothing is known of the method.',
+          ),
+      })
+      .describe('What this way to bind a model keeps, takes and needs.'),
     method: z.string().nullable().describe('That protected the model, by its manifest.'),
     sparsity: z.number().describe('Of the weights that have zeros.'),
     steps: z.int().describe('Of scratch.'),
     scratch: z.array(course).describe('The original with fresh weights, by samples.'),
     original: curve.describe('The unprotected model, fine-tuned.'),
     attacks: z.array(curve).describe('The protected model, attacked.'),
+    leftOut: z
+      .array(
+        z.strictObject({
+          attack: z.enum(attacks).describe('Which.'),
+          reason: z.string().describe('Why.'),
+        }),
+      )
+      .describe('Attacks that say nothing of a model without zeros.'),
     controls: z
       .array(
         z.strictObject({
           control: z
-            .enum(['magnitude', 'pruning-alone'])
+            .enum(['magnitude', 'terms-off'])
             .describe('Magnitude pruning, or the protecting run with every protecting term off.'),
           notRun: z.string().nullable().describe('Why it could not run; null where it did.'),
           sparsity: z.number().describe('Over the same weights.'),
           areaHeld: z.number().nullable().describe('As `areas`, after `steps`, mask held.'),
-          areaReleased: z.number().nullable().describe('The same with the mask released.'),
+          areaReleased: z
+            .number()
+            .nullable()
+            .describe('The same with the mask released; without zeros the same.'),
         }),
       )
-      .describe('The original pruned to the same sparsity and not protected.'),
+      .describe('The original pruned or trained alike and not protected.'),
     unseen: z
       .array(
         z.strictObject({

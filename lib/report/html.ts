@@ -1,4 +1,5 @@
-import type { Block, Chart, Facts, HeatMap, Table } from './blocks.js';
+import type { Block, Chart, Facts, HeatMap, Presentation, Table } from './blocks.js';
+import { comparisons } from './comparison.js';
 import { duration, moment, plural } from './format.js';
 import { inkOn, opacity } from './heat.js';
 import { embedded, html, type Markup, nothing, trusted } from './markup.js';
@@ -23,6 +24,7 @@ export async function toHtml(reports: AnyReport[], givenTitle?: string): Promise
   const title = givenTitle ?? one ?? plural(reports.length, 'report');
   // The page's one main heading: its title, or that of its only report.
   const level = title === one ? 'h1' : 'h2';
+  for (const comparison of comparisons(reports)) articles.push(await comparisonArticle(comparison));
   for (const [i, report] of reports.entries()) articles.push(await article(report, i, level));
   const page = html`<!doctype html>
 <html lang="en">
@@ -59,6 +61,15 @@ function contents(reports: AnyReport[]): Markup {
   return html`<nav aria-label="What was run"><ol class="contents">${items}</ol></nav>`;
 }
 
+async function comparisonArticle({ title, summary, blocks }: Presentation): Promise<Markup> {
+  return html`<article class="report">
+<h2>${title}</h2>
+<p class="summary">${summary}</p>
+${await sections(blocks)}
+</article>
+`;
+}
+
 async function article(report: AnyReport, index: number, level: 'h1' | 'h2'): Promise<Markup> {
   const { title, summary, highlights, blocks } = present(report);
   const warnings = (report.warnings ?? []).map(
@@ -68,8 +79,6 @@ async function article(report: AnyReport, index: number, level: 'h1' | 'h2'): Pr
     ({ label, value, note }) =>
       html`<div><dt>${label}</dt><dd><span class="value">${value}</span></dd><dd class="quiet">${note ?? ''}</dd></div>`,
   );
-  const sections: Markup[] = [];
-  for (const group of inGroups(blocks)) sections.push(await section(group));
   return html`<article class="report" id="report-${index + 1}">
 <p class="method">${report.method}</p>
 ${level === 'h1' ? html`<h1>${title}</h1>` : html`<h2>${title}</h2>`}
@@ -77,7 +86,7 @@ ${level === 'h1' ? html`<h1>${title}</h1>` : html`<h2>${title}</h2>`}
 <p class="quiet">${whenAndWhere(report)}</p>
 ${warnings}
 ${tiles.length === 0 ? nothing : html`<dl class="highlights">${tiles}</dl>`}
-${sections}
+${await sections(blocks)}
 ${origin(report)}
 </article>
 `;
@@ -97,6 +106,12 @@ function origin(report: AnyReport): Markup {
   const groups = provenance(report).map((facts) => html`<h4>${facts.title}</h4>${factList(facts)}`);
   if (groups.length === 0) return nothing;
   return html`<details class="provenance"><summary>Options, inputs, versions and machine</summary>${groups}</details>`;
+}
+
+async function sections(blocks: Block[]): Promise<Markup[]> {
+  const all: Markup[] = [];
+  for (const group of inGroups(blocks)) all.push(await section(group));
+  return all;
 }
 
 // Half pictures that follow each other stand side by side, above their tables.

@@ -1,4 +1,5 @@
-import type { Block, Column, HeatMap } from './blocks.js';
+import type { Block, Column, HeatMap, Presentation } from './blocks.js';
+import { comparisons } from './comparison.js';
 import { duration, moment } from './format.js';
 import { place, present, provenance } from './present.js';
 import type { AnyReport } from './report.js';
@@ -6,11 +7,23 @@ import { clean, heatColumns } from './text.js';
 
 /** Reports as GitHub-flavoured Markdown. */
 export function toMarkdown(reports: AnyReport[]): string {
-  return `${reports.map(reportMarkdown).join('\n\n---\n\n')}\n`;
+  const parts = [
+    ...comparisons(reports).map((comparison) => presentationMarkdown(comparison, [])),
+    ...reports.map(reportMarkdown),
+  ];
+  return `${parts.join('\n\n---\n\n')}\n`;
 }
 
 function reportMarkdown(report: AnyReport): string {
-  const { title, summary, highlights, blocks } = present(report);
+  return [
+    presentationMarkdown(present(report), report.warnings ?? []),
+    ...provenance(report).map(blockMarkdown),
+    quote([...place(report), moment(report.startedAt), `took ${duration(report.durationMs)}`].join(' · ')),
+  ].join('\n\n');
+}
+
+function presentationMarkdown(shown: Presentation, warnings: string[]): string {
+  const { title, summary, highlights, blocks } = shown;
   const entries = highlights.map(
     ({ label, value, note }) =>
       `- **${quote(label)}**: ${quote(value)}${note === undefined ? '' : ` (${quote(note)})`}`,
@@ -19,11 +32,9 @@ function reportMarkdown(report: AnyReport): string {
   return [
     `# ${quote(title)}`,
     quote(summary),
-    ...(report.warnings ?? []).map((warning) => `> **Warning**: ${quote(warning)}`),
+    ...warnings.map((warning) => `> **Warning**: ${quote(warning)}`),
     ...(entries.length === 0 ? [] : [entries.join('\n')]),
     ...tables.map(blockMarkdown),
-    ...provenance(report).map(blockMarkdown),
-    quote([...place(report), moment(report.startedAt), `took ${duration(report.durationMs)}`].join(' · ')),
   ].join('\n\n');
 }
 

@@ -1,4 +1,5 @@
-import type { Block, Column, Facts, HeatMap, Table } from './blocks.js';
+import type { Block, Column, Facts, HeatMap, Presentation, Table } from './blocks.js';
+import { comparisons } from './comparison.js';
 import { duration, moment, shorten } from './format.js';
 import { place, present } from './present.js';
 import type { AnyReport } from './report.js';
@@ -16,7 +17,11 @@ const kGap = '  ';
 /** Reports as text for a terminal. */
 export function toText(reports: AnyReport[], options: TextOptions = {}): string {
   const { width, pen } = layout(options);
-  return `${reports.map((report) => reportText(report, width, pen)).join('\n\n')}\n`;
+  const texts = [
+    ...comparisons(reports).map((comparison) => presentationText(comparison, [], width, pen)),
+    ...reports.map((report) => reportText(report, width, pen)),
+  ];
+  return `${texts.join('\n\n')}\n`;
 }
 
 /** Blocks alone, for what is no report. */
@@ -45,7 +50,15 @@ function makePen(color: boolean): Pen {
 }
 
 function reportText(report: AnyReport, width: number, pen: Pen): string {
-  const { title, summary, highlights, blocks } = present(report);
+  const time = [moment(report.startedAt), duration(report.durationMs)].filter((part) => part !== '–');
+  return [
+    presentationText(present(report), report.warnings ?? [], width, pen),
+    pen.dim([...place(report), time.join(', took ')].map((line) => wrap(line, width)).join('\n')),
+  ].join('\n\n');
+}
+
+function presentationText(shown: Presentation, warnings: string[], width: number, pen: Pen): string {
+  const { title, summary, highlights, blocks } = shown;
   const facts: Facts = {
     kind: 'facts',
     title: '',
@@ -54,13 +67,11 @@ function reportText(report: AnyReport, width: number, pen: Pen): string {
       value: note === undefined ? value : `${value}  ${note}`,
     })),
   };
-  const time = [moment(report.startedAt), duration(report.durationMs)].filter((part) => part !== '–');
   const parts = [
     `${pen.bold(clean(title))}\n${wrap(summary, width)}`,
-    ...(report.warnings ?? []).map((warning) => pen.warn(wrap(`Warning: ${warning}`, width))),
+    ...warnings.map((warning) => pen.warn(wrap(`Warning: ${warning}`, width))),
     ...(facts.entries.length === 0 ? [] : [factsText(facts, width, pen)]),
     ...onePerTable(blocks).map((block) => blockText(block, width, pen)),
-    pen.dim([...place(report), time.join(', took ')].map((line) => wrap(line, width)).join('\n')),
   ];
   return parts.join('\n\n');
 }

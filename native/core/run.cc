@@ -96,15 +96,18 @@ c10::Device parseDevice(const std::string& name) {
 }
 
 // In the manifest of a model that a run returns stands what made it: the runs, not the runs inside them,
-// whose options are among theirs.
-static void enterHistory(const MethodResult& result, const Value& entry) {
+// whose options are among theirs. How long they took is said of protected models alone, whose public file
+// does not hold it: other files are the same bytes each time.
+static void enterHistory(const MethodResult& result, const Value& entry, std::optional<double> seconds) {
   for (const Value::Entry& output : result.outputs.asMap()) {
     if (!output.second.isHandle()) continue;
     const auto model = std::dynamic_pointer_cast<Model>(output.second.asHandle());
     if (!model) continue;
+    Value own = entry;
+    if (seconds && model->manifest().find("protected") != nullptr) own.set("seconds", seconds.value());
     const Value* earlier = model->manifest().find("methods");
     Value methods = earlier != nullptr ? *earlier : Value(Value::List{});
-    methods.push(entry);
+    methods.push(std::move(own));
     model->mutableManifest().set("methods", std::move(methods));
   }
 }
@@ -132,15 +135,18 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
     job.writeCheckpointNow();
     throw;
   }
+  const double durationMs =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - context.start).count();
+  std::optional<double> seconds;  // of a run that was not stopped
+  if (!request.run.resume) seconds = durationMs / 1000;
   enterHistory(
       result,
       Value::Map{
-          {"method", request.method}, {"options", options}, {"seed", request.run.seed}, {"inputs", inputs}});
+          {"method", request.method}, {"options", options}, {"seed", request.run.seed}, {"inputs", inputs}},
+      seconds);
   // Whatever the method planned, the last word is that all of it is done.
   job.progress("done", 1, 1, HUGE_VAL, 0, Value::Map{}, /*now=*/true);
 
-  const double durationMs =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - context.start).count();
   Value report = Value::Map{
       {"format", "espalier-report/1"},
       {"method", request.method},

@@ -7,6 +7,7 @@ import {
   Domain,
   evaluate,
   isEspalierError,
+  Key,
   Model,
   prune,
   train,
@@ -14,7 +15,7 @@ import {
 import { renderHtml, renderTable } from '../../lib/report/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
-import { brightness, smallNet } from './support.js';
+import { brightness, smallNet, stripes } from './support.js';
 
 const folder = temporaryFolder();
 const quick = {
@@ -107,11 +108,11 @@ test(
       figures.controls.map(({ control, notRun }) => [control, notRun]),
       [
         ['magnitude', null],
-        ['pruning-alone', null],
+        ['terms-off', null],
       ],
     );
     for (const { sparsity } of figures.controls) assert.ok(Math.abs(sparsity - figures.sparsity) < 0.01);
-    assert.deepEqual(figures.matrix.models, ['original', 'protected', 'magnitude', 'pruning-alone']);
+    assert.deepEqual(figures.matrix.models, ['original', 'protected', 'magnitude', 'terms-off']);
     assert.deepEqual(figures.matrix.domains, ['brightness', 'negative', 'other']);
     const at = async (of: Model, domain: Domain) =>
       (await evaluate.accuracy(of, { domain })).report.figures.accuracy;
@@ -124,6 +125,179 @@ test(
     // Labels cost nothing to whoever only takes statistics.
     const statistics = figures.attacks.find(({ attack }) => attack === 'batch-norm-adaptation');
     assert.equal(statistics?.courses[0]?.labels, 0);
+  },
+  kSlow,
+);
+
+// A task whose target looks much like its source, so that without protection it is served too.
+async function stripedTask() {
+  const source = await stripes();
+  const target = await stripes(240, { name: 'pale stripes', contrast: 90 });
+  const start = await Model.create('convnet', {
+    classes: 4,
+    inChannels: 1,
+    inputSize: 8,
+    widths: [16, 24],
+    seed: 1,
+  });
+  const { model } = await train.supervised(start, {
+    domain: source,
+    epochs: 8,
+    batchSize: 16,
+    labelSmoothing: 0.2,
+    optimizer: { kind: 'adam', learningRate: 5e-3 },
+  });
+  return { source, target, model };
+}
+const binding = { batchSize: 16, readings: 4, sourceFloor: 0.1, seed: 3, threads: 1 };
+
+// What it says of the binding follows from accuracies and from the manifest.
+async function checkBinding(
+  { source, target, model }: { source: Domain; target: Domain; model: Model },
+  locked: Model,
+  figures: Awaited<ReturnType<typeof evaluate.authorization>>['report']['figures'],
+) {
+  const at = async (of: Model, domain: Domain) =>
+    (await evaluate.accuracy(of, { domain })).report.figures.accuracy;
+  for (const [domain, change] of [
+    [source, figures.binding.source],
+    [target, figures.binding.target],
+  ] as const) {
+    assert.equal(change.before.accuracy, await at(model, domain));
+    assert.equal(change.after.accuracy, await at(locked, domain));
+    assert.ok(Math.abs(change.lost - (change.before.accuracy - change.after.accuracy)) < 1e-12);
+    const [low = 1, high = -1] = change.interval;
+    assert.ok(low <= change.lost && change.lost <= high, JSON.stringify(change));
+  }
+  assert.ok(Math.abs(figures.binding.source.lost - figures.verdict.sourceDrop) < 1e-12);
+  const area = (name: string) =>
+    figures.attacks.find(({ attack }) => attack === name)?.areas.find(({ steps }) => steps === figures.steps)
+      ?.ln;
+  assert.equal(figures.binding.areaHeld, area('fine-tune'));
+  assert.equal(figures.binding.areaReleased, area('release-mask') ?? area('fine-tune'));
+}
+
+test(
+  'a model bound by non-transferable learning is attacked as one without zeros, beside the same run at alpha 0',
+  async () => {
+    const task = await stripedTask();
+    const { source, target, model } = task;
+    const { model: locked } = await authorize.nonTransferableLearning(model, {
+      variant: 'targetSpecified',
+      source,
+      target,
+      ...binding,
+      steps: 120,
+      learningRate: 5e-3,
+      control: false,
+    });
+    const { figures } = (await evaluate.authorization(model, locked, { source, target, ...quick })).report;
+    assert.equal(figures.method, 'authorize.nonTransferableLearning');
+    assert.equal(figures.sparsity, 0);
+    assert.equal(figures.attacks.length, 10);
+    assert.deepEqual(
+      figures.leftOut.map(({ attack }) => attack),
+      ['release-mask', 'fresh-head-released', 'redensify'],
+    );
+    const [magnitude, alone] = figures.controls;
+    assert.match(magnitude?.notRun ?? '', /no zero weights/);
+    assert.equal(alone?.notRun, null);
+    assert.equal(alone?.sparsity, 0);
+    assert.equal(alone?.areaHeld, alone?.areaReleased);
+    assert.deepEqual(figures.matrix.models, ['original', 'protected', 'terms-off']);
+    // Its target is what it keeps without the protecting term.
+    const onTarget = figures.matrix.cells.map(([, cell]) => cell?.accuracy ?? 0);
+    assert.ok((onTarget[2] ?? 0) > (onTarget[1] ?? 1) + 0.1, JSON.stringify(onTarget));
+    await checkBinding(task, locked, figures);
+    assert.deepEqual(figures.binding.data, { source: 192, target: 192, targetLabels: true });
+    assert.ok((figures.binding.seconds ?? 0) > 0);
+    assert.equal(figures.binding.revocable, false);
+  },
+  kSlow,
+);
+
+test(
+  'a model bound by mask pruning has both controls, and can be taken back; without its manifest nothing tells',
+  async () => {
+    const task = await stripedTask();
+    const { source, target, model } = task;
+    const { model: locked, mask } = await authorize.maskPruning(model, {
+      variant: 'sourceAvailable',
+      source,
+      target,
+      ...binding,
+      steps: 200,
+      learningRate: 1e-3,
+      targetLabels: 'pseudo',
+      controls: false,
+    });
+    const file = path.join(folder, 'masked.pt');
+    await locked.save(file);
+    const judge = async (of: Model) =>
+      (await evaluate.authorization(model, of, { source, target, ...few })).report.figures;
+    const figures = await judge(await Model.load(file));
+    assert.equal(figures.method, 'authorize.maskPruning');
+    assert.deepEqual(
+      [figures.leftOut, figures.controls.map(({ control, notRun }) => [control, notRun])],
+      [
+        [],
+        [
+          ['magnitude', null],
+          ['terms-off', null],
+        ],
+      ],
+    );
+    // The mask that is learned with lambda 0 cuts for its own ends; by magnitude as many weights go.
+    assert.ok(Math.abs((figures.controls[0]?.sparsity ?? 0) - figures.sparsity) < 0.01);
+    await checkBinding(task, locked, figures);
+    assert.deepEqual(figures.binding.data, { source: 192, target: 192, targetLabels: false });
+    assert.ok((figures.binding.seconds ?? 0) > 0);
+    assert.equal(figures.binding.revocable, true);
+    assert.ok(!fs.readFileSync(file, 'latin1').includes('"seconds"'));
+
+    // The same weights behind a lock: what locked them is known, and not what chose the mask.
+    const { model: shut } = await authorize.applyMask(model, mask);
+    const behind = await judge(shut);
+    assert.equal(behind.binding.revocable, true);
+    assert.match(behind.controls[1]?.notRun ?? '', /authorize\.applyMask has no form without/);
+
+    fs.rmSync(`${file}.manifest.json`);
+    const blind = await judge(await Model.load(file));
+    const { data, seconds, revocable, areaHeld } = blind.binding;
+    assert.deepEqual([data, seconds, revocable], [null, null, null]);
+    assert.equal(areaHeld, figures.binding.areaHeld);
+  },
+  kSlow,
+);
+
+test(
+  'a mark is no barrier that could be repeated without its key; a run that was resumed does not say how long it took',
+  async () => {
+    const { source, target, model } = await stripedTask();
+    const mark = {
+      variant: 'ownership' as const,
+      source,
+      key: await Key.create(),
+      ...binding,
+      steps: 8,
+      control: false,
+    };
+    const checkpoint = path.join(folder, 'mark.checkpoint');
+    await authorize.nonTransferableLearning(model, {
+      ...mark,
+      checkpoint: { path: checkpoint, everySteps: 4 },
+    });
+    const { model: marked } = await authorize.nonTransferableLearning(model, { ...mark, resume: checkpoint });
+    const options = { source, target, ...few, counts: [16], steps: 2, stepFactors: [1] };
+    const { figures } = (await evaluate.authorization(model, marked, options)).report;
+    assert.match(
+      figures.controls[1]?.notRun ?? '',
+      /was run as 'ownership': only as 'targetSpecified' it can be repeated/,
+    );
+    assert.deepEqual(figures.binding.data, { source: 192, target: 0, targetLabels: false });
+    assert.equal(figures.binding.seconds, null);
+    // One number of samples has no area.
+    assert.deepEqual([figures.binding.areaHeld, figures.binding.areaReleased], [null, null]);
   },
   kSlow,
 );

@@ -46,6 +46,7 @@ const pictured = [
   'evaluate.domains',
   'evaluate.sampleWiseLearningCurve',
   'evaluate.sourceTargetDrop',
+  'evaluate.authorization',
   'attack.fineTune',
   'attack.elasticFineTune',
   'attack.corruptedViews',

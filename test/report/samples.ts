@@ -117,6 +117,95 @@ const cells = models.map((_, i) =>
 
 export const matrix = envelope('evaluate.domains', { models, domains, cells });
 
+const answers = (accuracy: number) => ({
+  accuracy,
+  interval: [accuracy - 0.01, accuracy + 0.01],
+  right: Math.round(accuracy * 1000),
+  samples: 1000,
+});
+const changed = (before: number, after: number) => ({
+  before: answers(before),
+  after: answers(after),
+  lost: before - after,
+  interval: [before - after - 0.01, before - after + 0.01],
+  share: (before - after) / before,
+});
+const course = (samples: number, accuracies: number[]) => ({
+  samples,
+  labels: samples,
+  images: 32 * 300,
+  seconds: 4,
+  readings: accuracies.map((accuracy, i) => ({ steps: 150 * (i + 1), accuracy: answers(accuracy) })),
+  costFactor: null,
+});
+const curveOf = (attack: string, ln: number) => ({
+  attack,
+  courses: [course(60, [0.2, 0.3]), course(1000, [0.5, 0.6])],
+  areas: [{ steps: 150, ln }],
+});
+
+interface Bound {
+  method?: string | null;
+  targetAfter?: number;
+  data?: { source: number; target: number; targetLabels: boolean } | null;
+  seconds?: number | null;
+  revocable?: boolean | null;
+  target?: string;
+}
+
+/** A model that was bound to mnist, against mnist-m or another target. */
+export function authorization({
+  method = 'authorize.nonTransferablePruning',
+  targetAfter = 0.12,
+  data = { source: 60000, target: 59001, targetLabels: true },
+  seconds = 61.5,
+  revocable = false,
+  target = 'mnist-m',
+}: Bound = {}) {
+  return envelope(
+    'evaluate.authorization',
+    {
+      verdict: { outcome: 'holds', cheapest: null, sourceDrop: 0.012, comparable: 2 },
+      binding: {
+        source: changed(0.981, 0.969),
+        target: changed(0.48, targetAfter),
+        areaHeld: -1.25,
+        areaReleased: 0.375,
+        data,
+        seconds,
+        revocable,
+      },
+      method,
+      sparsity: 0.9,
+      steps: 150,
+      scratch: curveOf('scratch', 0).courses,
+      original: curveOf('fine-tune', 2.5),
+      attacks: [curveOf('fine-tune', -1.25), curveOf('release-mask', 0.375)],
+      leftOut: [],
+      controls: [{ control: 'terms-off', notRun: null, sparsity: 0.9, areaHeld: 1.5, areaReleased: 1.75 }],
+      unseen: [],
+      matrix: {
+        models: ['original', 'protected'],
+        domains: ['mnist', target],
+        cells: [
+          [answers(0.981), answers(0.48)],
+          [answers(0.969), answers(targetAfter)],
+        ],
+      },
+      layers: [{ path: 'head.weight', weights: 1280, zeros: 1152 }],
+    },
+    {
+      options: { batchSize: 32, learningRate: 1e-3, reportSamples: null },
+      inputs: {
+        original: { digest: digest('a') },
+        protected: { digest: digest('b') },
+        source: { name: 'mnist', report: { samples: 10000, digest: digest('c') } },
+        target: { name: target, report: { samples: 9001, digest: digest('d') } },
+      },
+    },
+  );
+}
+
 /** A method that the renderings have never heard of. */
 export const unknown = envelope('authorize.someLaterMethod', {
   sourceAccuracy: 0.981,

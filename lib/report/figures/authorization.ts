@@ -3,6 +3,7 @@ import { type Block, type HeatMap, number, table, text } from '../blocks.js';
 import { bars, lines, shaded } from '../charts.js';
 import { count, duration, figure, interval, isNumber, percent, percentInWords, plural } from '../format.js';
 import { type AnyReport, isObject } from '../report.js';
+import { bindingFigures, bindingRows, points } from './binding.js';
 import { presenter } from './presenter.js';
 
 const share = z.object({ accuracy: z.number(), interval: z.array(z.number()) });
@@ -19,7 +20,7 @@ const curve = z.object({
   courses: z.array(course),
   areas: z.array(z.object({ steps: z.number(), ln: z.number() })),
 });
-const authorizationFigures = z.object({
+export const authorizationFigures = z.object({
   verdict: z.object({
     outcome: z.enum(['unknown', 'holds', 'delays', 'fails']),
     cheapest: z
@@ -35,12 +36,14 @@ const authorizationFigures = z.object({
     sourceDrop: z.number(),
     comparable: z.number(),
   }),
+  binding: bindingFigures.optional(),
   method: z.string().nullable(),
   sparsity: z.number(),
   steps: z.number(),
   scratch: z.array(course),
   original: curve,
   attacks: z.array(curve),
+  leftOut: z.array(z.object({ attack: z.string(), reason: z.string() })).default([]),
   controls: z.array(
     z.object({
       control: z.string(),
@@ -86,7 +89,7 @@ const names: { [attack: string]: string } = {
 const nameOf = (attack: string) => names[attack] ?? attack;
 const controls: { [control: string]: string } = {
   magnitude: 'Magnitude pruning',
-  'pruning-alone': 'The same run, protecting terms off',
+  'terms-off': 'The same run, protecting terms off',
 };
 
 const nameOfControl = (control: string) => controls[control] ?? control;
@@ -98,6 +101,7 @@ export const authorization = presenter(authorizationFigures, (figures, report) =
   summary: summary(figures, report),
   highlights: highlights(figures),
   blocks: [
+    ...binding(figures),
     attacks(figures),
     compared(figures),
     matrix(figures),
@@ -107,7 +111,7 @@ export const authorization = presenter(authorizationFigures, (figures, report) =
   ],
 }));
 
-const domainOf = (report: AnyReport, role: 'source' | 'target') => {
+export const domainOf = (report: AnyReport, role: 'source' | 'target') => {
   const domain = report.inputs?.[role];
   return isObject(domain) && typeof domain.name === 'string' ? domain.name : `the ${role}`;
 };
@@ -138,8 +142,6 @@ function summary(figures: Figures, report: AnyReport): string {
     ? `The protection delays, and does not prevent: on ${target} the cheapest attack that wins takes ${figure(cheapest.costFactor)} times the steps of training from scratch (${how}, ${count(cheapest.steps)} steps: ${got}). ${cost}`
     : `The protection fails on ${target}: ${how} gets ${got}, in no more steps (${count(cheapest.steps)}). ${cost}`;
 }
-
-const points = (share: number) => `${(share * 100).toFixed(1)} points`;
 
 function highlights({ verdict, attacks, original, matrix, steps, sparsity }: Figures) {
   // Its own domain comes first.
@@ -175,8 +177,14 @@ function highlights({ verdict, attacks, original, matrix, steps, sparsity }: Fig
   ];
 }
 
+function binding({ binding }: Figures): Block[] {
+  if (binding === undefined) return [];
+  const entries = bindingRows.map(({ label, value }) => ({ label, value: value(binding) }));
+  return [{ kind: 'facts', title: 'What the binding keeps, takes and needs', entries }];
+}
+
 // One line an attack, at the most samples; a factor a number of samples.
-function attacks({ attacks, original, scratch, steps }: Figures): Block {
+function attacks({ attacks, leftOut, original, scratch, steps }: Figures): Block {
   const sizes = scratch.map(({ samples }) => samples);
   const row = (label: string, of: Curve) => {
     const most = of.courses.at(-1);
@@ -195,6 +203,7 @@ function attacks({ attacks, original, scratch, steps }: Figures): Block {
     ];
   };
   const fresh = { attack: 'scratch', courses: scratch, areas: [] };
+  const missing = leftOut.map(({ attack, reason }) => ` ${nameOf(attack)} was left out: ${reason}.`);
   return table(
     'Attacks',
     [
@@ -208,7 +217,7 @@ function attacks({ attacks, original, scratch, steps }: Figures): Block {
       row('Unprotected model, fine-tuned', original),
       ...attacks.map((of) => row(nameOf(of.attack), of)),
     ],
-    `Accuracies, steps, labels and time at ${count(sizes.at(-1))} samples. Factor: steps at the first reading as good as ${count(steps)} steps from scratch with as many samples, over those; a dash where none is, or where scratch learns too little. An attack of another length is as it ends.`,
+    `Accuracies, steps, labels and time at ${count(sizes.at(-1))} samples. Factor: steps at the first reading as good as ${count(steps)} steps from scratch with as many samples, over those; a dash where none is, or where scratch learns too little. An attack of another length is as it ends.${missing.join('')}`,
   );
 }
 

@@ -7,6 +7,7 @@
 #include "core/attack/transfer.h"
 #include "core/mask.h"
 #include "core/random.h"
+#include "methods/evaluate/authorization_binding.h"
 #include "methods/evaluate/authorization_fields.h"
 #include "methods/evaluate/authorization_verdict.h"
 
@@ -90,9 +91,10 @@ class Judge {
   }
 
   void run() {
+    describeProtection();
+    leaveOut();
     planWork();
     report_.steps = options_.steps;
-    describeProtection();
     const auto parts = partsOf(*inputs_.target, counts_, options_, mixSeed(job_.seed(), "samples"));
     const std::shared_ptr<Model> fresh = inputs_.original->reinitialize(mixSeed(job_.seed(), "scratch"));
     report_.scratch = attackWith(Attack::kReleaseMask, fresh, parts, steps_).courses;
@@ -107,11 +109,12 @@ class Judge {
     models_ = {inputs_.original, inputs_.protectedModel};
     report_.matrix.models = {"original", "protected"};
     runControl(Control::kMagnitude, parts, [&] { return pruneByMagnitude(); });
-    runControl(Control::kPruningAlone, parts, [&] { return pruneAlone(); });
+    runControl(Control::kTermsOff, parts, [&] { return repeatWithoutTerms(); });
     fillMatrix();
     report_.verdict = judge(report_, classes_);
     report_.verdict.sourceDrop =
         report_.matrix.cells[0][0].published() - report_.matrix.cells[1][0].published();
+    describeBinding();
   }
 
  private:
@@ -129,6 +132,22 @@ class Judge {
   }
   double controlUnits() const {
     return static_cast<double>(counts_.size()) * static_cast<double>(steps_.back());
+  }
+
+  // Without zeros there is nothing to refill, and what holds them does what releases them does.
+  void leaveOut() {
+    if (!report_.layers.empty()) return;
+    const auto among = [&](Attack attack) {
+      return std::find(attacks_.begin(), attacks_.end(), attack) != attacks_.end();
+    };
+    const auto drop = [&](Attack attack, const char* reason) {
+      if (!among(attack)) return;
+      report_.leftOut.push_back({attack, reason});
+      std::erase(attacks_, attack);
+    };
+    if (among(Attack::kFineTune)) drop(Attack::kReleaseMask, "no zeros to release: as fine-tune");
+    if (among(Attack::kFreshHead)) drop(Attack::kFreshHeadReleased, "no zeros to release: as fresh-head");
+    drop(Attack::kRedensify, "no zeros to refill");
   }
 
   // Fine-tuning can be read on the way.
@@ -282,34 +301,59 @@ class Judge {
   int64_t protectingSteps() const {
     int64_t steps = 1500;
     const Value* options = protection_.isMap() ? protection_.find("options") : nullptr;
-    const Value* iterations = options != nullptr ? options->find("iterations") : nullptr;
-    if (iterations != nullptr && options->find("epochsPerIteration")->isNull()) {
-      steps =
-          iterations->asInt() * options->at("stepsPerIteration").asInt() + options->at("polishSteps").asInt();
+    if (options == nullptr) return steps;
+    const auto given = [&](const char* name) {
+      const Value* value = options->find(name);
+      return value != nullptr && !value->isNull() ? value : nullptr;
+    };
+    if (given("iterations") != nullptr && given("epochsPerIteration") == nullptr) {
+      steps = options->at("iterations").asInt() * options->at("stepsPerIteration").asInt() +
+              options->at("polishSteps").asInt();
+    } else if (given("steps") != nullptr && given("epochs") == nullptr) {
+      steps = options->at("steps").asInt();
     }
     return steps;
   }
 
-  std::shared_ptr<Model> pruneAlone() {
-    constexpr const char* kProtecting = "authorize.nonTransferablePruning";
+  // The protecting run with every protecting term off.
+  std::shared_ptr<Model> repeatWithoutTerms() {
     if (!protection_.isMap()) {
       fail(ErrorCode::kTargetUnreachable,
            "the protected model does not say how it was protected: give the model that the run returned, or "
            "load it where its full manifest lies beside it (<file>.manifest.json)");
     }
-    if (report_.method.value() != kProtecting)
-      fail(ErrorCode::kTargetUnreachable, report_.method.value(),
-           " has no form without its protecting terms");
+    const std::string& method = report_.method.value();
     Value options = protection_.at("options");
-    options.set("attacker", "none").set("alphaTarget", 0.0).set("lambdaFisher", 0.0).set("strength", "fixed");
-    options.set("loss", "ntp");
+    if (method == "authorize.nonTransferablePruning") {
+      options.set("attacker", "none")
+          .set("alphaTarget", 0.0)
+          .set("lambdaFisher", 0.0)
+          .set("strength", "fixed");
+      options.set("loss", "ntp");
+    } else if (method == "authorize.nonTransferableLearning") {
+      requireVariant(options, "targetSpecified");
+      options.set("alpha", 0.0).set("control", false);
+    } else if (method == "authorize.maskPruning") {
+      requireVariant(options, "sourceAvailable");
+      options.set("lambda", 0.0).set("controls", false);
+    } else {
+      fail(ErrorCode::kTargetUnreachable, method, " has no form without its protecting terms");
+    }
     return job_
-        .run(kProtecting,
+        .run(method,
              Value::Map{{"model", handle(inputs_.original)},
                         {"source", handle(inputs_.source)},
                         {"target", Value::List{handle(inputs_.target)}}},
              options, controlUnits())
         .output<Model>("model");
+  }
+
+  // The others need what is not here: a key, or images that were made.
+  void requireVariant(const Value& options, const char* variant) const {
+    const std::string& found = options.at("variant").asString();
+    if (found == variant) return;
+    fail(ErrorCode::kTargetUnreachable, report_.method.value(), " was run as '", found, "': only as '",
+         variant, "' it can be repeated from the source and the target");
   }
 
   // A control that cannot run is named, with the reason.
@@ -321,7 +365,8 @@ class Judge {
       const std::shared_ptr<Model> model = make();
       figures.sparsity = sparsityOver(*model);
       figures.areaHeld = areaOf(Attack::kFineTune, model, parts, report_.scratch);
-      figures.areaReleased = areaOf(Attack::kReleaseMask, model, parts, report_.scratch);
+      figures.areaReleased =
+          hasZeros(*model) ? areaOf(Attack::kReleaseMask, model, parts, report_.scratch) : figures.areaHeld;
       models_.push_back(model);
       report_.matrix.models.emplace_back(enumName(control));
     } catch (const Error& error) {
@@ -342,6 +387,35 @@ class Judge {
       zeros += entry.kept.logical_not().sum().item<int64_t>();
     }
     return weights > 0 ? static_cast<double>(zeros) / static_cast<double>(weights) : 0;
+  }
+
+  static bool hasZeros(const Model& model) {
+    const std::shared_ptr<Mask> mask = Mask::ofNonZeros(model);
+    return std::any_of(mask->entries().begin(), mask->entries().end(),
+                       [](const Mask::Entry& entry) { return !entry.kept.all().item<bool>(); });
+  }
+
+  // --- what the binding keeps, takes and needs
+
+  void describeBinding() {
+    Binding& binding = report_.binding;
+    const std::shared_ptr<Model> original = inputs_.original->to(job_.device());
+    const std::shared_ptr<Model> locked = inputs_.protectedModel->to(job_.device());
+    const auto change = [&](const Domain& domain) {
+      return changeOf(
+          pairAnswers(*original, *locked, domain.report(kName), [this] { job_.checkCancelled(); }));
+    };
+    binding.source = change(*inputs_.source);
+    binding.target = change(*inputs_.target);
+    for (const AttackCurve& curve : report_.attacks) {
+      if (curve.attack == Attack::kFineTune) binding.areaHeld = areaAfter(curve, options_.steps);
+      if (curve.attack == Attack::kReleaseMask) binding.areaReleased = areaAfter(curve, options_.steps);
+    }
+    if (report_.layers.empty() && !binding.areaReleased) binding.areaReleased = binding.areaHeld;
+    if (!report_.method) return;
+    binding.data = dataNeeded(protection_);
+    binding.seconds = secondsTaken(protection_);
+    binding.revocable = isRevocable(report_.method.value());
   }
 
   // --- zero-shot accuracies

@@ -33,7 +33,7 @@ enum class Attack {
   kBatchNormAdaptation
 };
 enum class Outcome { kUnknown, kHolds, kDelays, kFails };
-enum class Control { kMagnitude, kPruningAlone };
+enum class Control { kMagnitude, kTermsOff };
 
 }  // namespace authorization
 
@@ -65,7 +65,7 @@ struct EnumNames<authorization::Outcome> {
 template <>
 struct EnumNames<authorization::Control> {
   using E = authorization::Control;
-  static constexpr EnumName<E> kNames[] = {{E::kMagnitude, "magnitude"}, {E::kPruningAlone, "pruning-alone"}};
+  static constexpr EnumName<E> kNames[] = {{E::kMagnitude, "magnitude"}, {E::kTermsOff, "terms-off"}};
 };
 
 namespace authorization {
@@ -173,6 +173,16 @@ struct AttackCurve {
   }
 };
 
+struct LeftOut {
+  Attack attack = Attack::kRedensify;
+  std::string reason;
+  template <class V>
+  void fields(V&& visit) {
+    visit("attack", attack);
+    visit("reason", reason);
+  }
+};
+
 struct ControlFigures {
   Control control = Control::kMagnitude;
   std::optional<std::string> notRun;  // why
@@ -257,14 +267,67 @@ struct Verdict {
   }
 };
 
+// A domain before protection and after it, without any training.
+struct DomainChange {
+  PublishedAnswers before;
+  PublishedAnswers after;
+  double lost = 0;               // accuracy before less that after
+  std::vector<double> interval;  // of that, 95 %
+  std::optional<double> share;   // of the accuracy before; null where that is 0
+  template <class V>
+  void fields(V&& visit) {
+    visit("before", before);
+    visit("after", after);
+    visit("lost", lost);
+    visit("interval", interval);
+    visit("share", share);
+  }
+};
+
+// How many images the protecting run had to read, fit and select.
+struct DataNeeded {
+  int64_t source = 0;
+  int64_t target = 0;
+  bool targetLabels = false;
+  template <class V>
+  void fields(V&& visit) {
+    visit("source", source);
+    visit("target", target);
+    visit("targetLabels", targetLabels);
+  }
+};
+
+// What one way to bind a model keeps, takes and needs: the rows of a comparison.
+struct Binding {
+  DomainChange source;
+  DomainChange target;
+  std::optional<double> areaHeld;
+  std::optional<double> areaReleased;
+  std::optional<DataNeeded> data;
+  std::optional<double> seconds;
+  std::optional<bool> revocable;
+  template <class V>
+  void fields(V&& visit) {
+    visit("source", source);
+    visit("target", target);
+    visit("areaHeld", areaHeld);
+    visit("areaReleased", areaReleased);
+    visit("data", data);
+    visit("seconds", seconds);
+    visit("revocable", revocable);
+  }
+};
+
 struct Report {
   Verdict verdict;
+  Binding binding;
   std::optional<std::string> method;  // that protected, by the manifest
   double sparsity = 0;
   int64_t steps = 0;
   std::vector<Course> scratch;
   AttackCurve original;  // fine-tuned
   std::vector<AttackCurve> attacks;
+  std::vector<LeftOut> leftOut;
   std::vector<ControlFigures> controls;
   std::vector<Unseen> unseen;
   Matrix matrix;
@@ -272,12 +335,14 @@ struct Report {
   template <class V>
   void fields(V&& visit) {
     visit("verdict", verdict);
+    visit("binding", binding);
     visit("method", method);
     visit("sparsity", sparsity);
     visit("steps", steps);
     visit("scratch", scratch);
     visit("original", original);
     visit("attacks", attacks);
+    visit("leftOut", leftOut);
     visit("controls", controls);
     visit("unseen", unseen);
     visit("matrix", matrix);
