@@ -2,7 +2,7 @@ import { stylesheet } from './learningCurves.mjs';
 
 // The picture of a reproduction of barriers: for each model its accuracy on the source and on the target, mean of the
 // seeds with one standard deviation about it. One file for light and dark: it carries the colours of a report's page.
-const kWidth = 620;
+const kWidth = 480;
 const kRow = 30;
 const kNets = { 'plain-net': 'without batch norm', 'transfer-net': 'with batch norm' };
 const kModels = {
@@ -82,7 +82,7 @@ const colour = {
   field: 'domain',
   type: 'nominal',
   scale: { domain: Object.values(kDomains), range: ['var(--accent)', 'var(--series-2)'] },
-  legend: { title: null, orient: 'top' },
+  legend: { title: null, labelLimit: 0, orient: 'top' },
 };
 
 function around(values) {
