@@ -1,7 +1,6 @@
 #include "methods/authorize/mask_pruning.h"
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 
 #include <torch/types.h>
@@ -10,7 +9,7 @@
 #include "core/attack/transfer.h"
 #include "core/metrics.h"
 #include "core/random.h"
-#include "kernels/ops.h"
+#include "methods/authorize/mask_pruning_controls.h"
 #include "methods/authorize/mask_pruning_state.h"
 
 // MAP (Peng, Qu, Wu, Zou, He, Knoll, Chen, Jiang, CVPR 2024, arXiv 2403.04149). There is no official code:
@@ -203,36 +202,6 @@ std::vector<std::optional<double>> remembered(Job& job, const std::string& key,
   return values;
 }
 
-// As many weights kept in each layer as by the learned mask.
-using Masks = std::vector<at::Tensor>;
-
-Masks randomMasks(const std::vector<Candidate>& candidates, const std::vector<int64_t>& pruned,
-                  uint64_t seed) {
-  Masks masks;
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const int64_t n = candidates[i].weight.numel();
-    std::vector<int64_t> order(static_cast<size_t>(n));
-    std::iota(order.begin(), order.end(), int64_t{0});
-    SplitMix64 random(mixSeed(seed, candidates[i].path));
-    at::Tensor kept = torch::ones({n}, torch::kBool);
-    auto* flags = kept.data_ptr<bool>();
-    for (int64_t k = 0; k < pruned[i]; ++k) {
-      const auto at = static_cast<size_t>(k);
-      std::swap(order[at], order[at + random.below(static_cast<uint64_t>(n - k))]);
-      flags[order[at]] = false;
-    }
-    masks.push_back(kept.view(candidates[i].weight.sizes()));
-  }
-  return masks;
-}
-
-Masks magnitudeMasks(const std::vector<Candidate>& candidates, const std::vector<int64_t>& pruned) {
-  std::vector<at::Tensor> weights;
-  weights.reserve(candidates.size());
-  for (const Candidate& candidate : candidates) weights.push_back(candidate.weight.detach());
-  return kernels::selectLowestEach(weights, pruned);
-}
-
 // Other masks on the same model, of which the learned one must be better.
 class Controls {
  public:
@@ -245,7 +214,7 @@ class Controls {
     const std::vector<Candidate> candidates = candidatesOf(*dense, options_);
     std::vector<int64_t> pruned;
     for (const LayerFigures& layer : achieved.layers) pruned.push_back(layer.zeros);
-    const auto measured = [&](const char* name, const Masks& masks) {
+    const auto measured = [&](const char* name, const std::vector<at::Tensor>& masks) {
       ControlFigures figures;
       figures.name = name;
       figures.pruned = achieved.sparsity;
@@ -283,7 +252,7 @@ class Controls {
     return figures;
   }
 
-  std::vector<std::optional<double>> measureUnder(const Masks& masks) {
+  std::vector<std::optional<double>> measureUnder(const std::vector<at::Tensor>& masks) {
     const std::shared_ptr<Model> model = inputs_.model->clone()->to(job_.device());
     const std::vector<Candidate> candidates = candidatesOf(*model, options_);
     {
