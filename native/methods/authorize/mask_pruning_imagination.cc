@@ -171,10 +171,7 @@ void diversify(Imagination& imagination, size_t index, const Options& options, S
   if (accuracy.item<double>() >= diversifier.leastAccuracy) {
     context.optimise(direction.optimizer, diversifier.learningRate);
   } else {
-    for (const at::Tensor& parameter : direction.diversifier.parameters()) {
-      at::Tensor own = parameter;
-      own.mutable_grad().reset();
-    }
+    for (const at::Tensor& parameter : direction.diversifier.parameters()) parameter.mutable_grad().reset();
   }
   const torch::NoGradGuard noGrad;
   imagination.sums +=

@@ -52,7 +52,7 @@ Half targetOf(const State& state, const Batches& batches, StepContext& context) 
 }  // namespace
 
 at::Tensor objective(const at::Tensor& sourceLosses, const at::Tensor& targetLosses, const Options& options) {
-  const at::Tensor source = sourceLosses.mean();
+  at::Tensor source = sourceLosses.mean();
   if (!targetLosses.defined()) return source;
   return source - cappedMean(targetLosses * options.lambda, options.beta.value(), options.capOver);
 }

@@ -96,7 +96,7 @@ std::string featureLayerOf(const std::shared_ptr<Model>& model) {
   for (size_t i = std::max<size_t>(first, 1) - 1; i < layers.size(); ++i) {
     const std::string path = layers[i]->norm.value_or(layers[i]->path);
     try {
-      SplitModel(model, path);
+      const SplitModel fits(model, path);
       return path;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kModelUnsupported) throw;
