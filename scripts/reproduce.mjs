@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { drawBarriers } from './lib/barriers.mjs';
 import { drawLearningCurves } from './lib/learningCurves.mjs';
 import { inRoot, root } from './lib/paths.mjs';
 import { ensureNative, ensurePackages, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
@@ -36,7 +37,7 @@ await main(async () => {
   fs.writeFileSync(inRoot('docs/reproduction.md'), renderReproductions(results));
   fs.mkdirSync(inRoot('docs/images'), { recursive: true });
   for (const result of results) {
-    const svg = await drawLearningCurves(result);
+    const svg = (await drawLearningCurves(result)) ?? (await drawBarriers(result));
     if (svg !== undefined) fs.writeFileSync(inRoot(`docs/images/${result.name}.svg`), svg);
   }
   return failed > 0 ? 1 : 0;

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Domain, evaluate, Model } from '../../lib/index.js';
 import { ltp } from './ltp.js';
+import { map } from './map.js';
+import { ntl } from './ntl.js';
 import { ntp, ntpOptions, ntpTerms } from './ntp.js';
 import { type Context, machine, type Reproduction } from './reproduction.js';
 
@@ -12,6 +14,8 @@ const reproductions: { [name: string]: (context: Context) => Promise<Reproductio
   ntp,
   'ntp-terms': ntpTerms,
   'ntp-options': ntpOptions,
+  ntl,
+  map,
 };
 
 /** npm run reproduce -- NAME [--seeds 1,2,3] [--out FOLDER]: writes NAME.json; the number of claims that fail. */

@@ -36,10 +36,13 @@ export async function drawLearningCurves({ measurements, seeds }) {
     padding: { left: 12, top: 16, right: 0, bottom: 12 },
     layer: [...curves.map(layer), names(curves)],
   });
-  return svg.replace(/(<svg[^>]*)>/, (_, open) => `${open} role="img" aria-label="${alt}">${sheet(colours)}`);
+  return svg.replace(
+    /(<svg[^>]*)>/,
+    (_, open) => `${open} role="img" aria-label="${alt}">${stylesheet(colours)}`,
+  );
 }
 
-const sheet = (colours) =>
+export const stylesheet = (colours) =>
   `<style>${colours}svg { background: var(--card); } text { font-family: system-ui, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif; }</style>`;
 
 function pointsOf(measurements, label) {

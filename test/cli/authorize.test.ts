@@ -106,4 +106,63 @@ test(
   { timeoutMs: 240_000 },
 );
 
+test(
+  'a key is made once, binds a model and is asked for, as the page of authorize.nonTransferableLearning types it',
+  async () => {
+    const { stdout: digest, stderr } = await done('key owner.key');
+    assert.match(digest, /^[0-9a-f]{64}\n$/);
+    assert.match(stderr, /Keep it/);
+    const secret = readFileSync(at('owner.key'));
+    const again = await runChild(main, ['key', 'owner.key'], { cwd: folder, env, deadlineMs: kDeadlineMs });
+    assert.is(again.code, 2);
+    assert.match(again.stderr, /exists already/);
+    assert.ok(readFileSync(at('owner.key')).equals(secret));
+
+    await done(
+      'train supervised --architecture lenet5 --input-size 28 --in-channels 1 --domain mnist --epochs 1 --out plain.pt',
+    );
+    const { stdout: learned } = await done(
+      'authorize non-transferable-learning plain.pt --variant ownership --source mnist --key owner.key --steps 8 ' +
+        '--readings 2 --batch-size 16 --source-floor 1 --no-control --out marked.pt --report marked.json',
+    );
+    assert.match(learned, /mnist \+ patch/);
+    const report = readFileSync(at('marked.json'), 'utf8');
+    const hidden = secret.subarray(-32);
+    for (const text of [hidden.toString('hex'), hidden.toString('base64')])
+      assert.not.ok(report.includes(text), 'the report has the secret');
+    assert.not.ok(readFileSync(at('marked.pt')).includes(hidden), 'the model has the secret');
+    const { stdout: asked } = await done(
+      'authorize verify-ownership marked.pt owner.key --domain mnist --samples 40 --wrong-keys 2 --honest plain.pt',
+    );
+    assert.match(asked, /Ownership: not proven/);
+    assert.match(asked, /honest model, key 1/);
+    const bare = await runChild(
+      main,
+      'authorize non-transferable-learning plain.pt --variant ownership --source mnist --out no.pt'.split(
+        ' ',
+      ),
+      { cwd: folder, env, deadlineMs: kDeadlineMs },
+    );
+    assert.is(bare.code, 2);
+    assert.match(bare.stderr, /key/);
+  },
+  { timeoutMs: 240_000 },
+);
+
+test(
+  'a learned mask comes with the model, and locks the dense one, as the page of authorize.maskPruning types it',
+  async () => {
+    const { stdout } = await done(
+      'authorize mask-pruning dense.pt --variant sourceAvailable --source mnist --target mnist-m --steps 20 ' +
+        '--readings 2 --batch-size 16 --source-floor 1 --learning-rate 0.01 --no-controls --out masked.pt --out-mask learned.mask',
+    );
+    assert.match(stdout, /Mask pruning against mnist-m/);
+    await done('authorize apply-mask dense.pt learned.mask --out relocked.pt --out-key relocked.key');
+    const digest = async (file: string) =>
+      (JSON.parse((await done(`inspect ${file} --json`)).stdout) as { digest: string }).digest;
+    assert.is(await digest('relocked.pt'), await digest('masked.pt'));
+  },
+  { timeoutMs: 240_000 },
+);
+
 test.run();

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { attack, authorize, Domain, evaluate, isEspalierError, Key, Model, train } from '../../lib/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
-import { brightness, brightnessParts, smallNet, stripes } from './support.js';
+import { brightness, brightnessParts, endsOf, smallNet, stripes } from './support.js';
 
 const folder = temporaryFolder();
 const code = (expected: string) => (error: unknown) => isEspalierError(error) && error.code === expected;
@@ -279,6 +279,23 @@ test('authorization: the source with the pattern works, without it not', async (
   ];
   assert.ok(withIt > 0.8, String(withIt));
   assert.ok(without < 0.4, String(without));
+});
+
+test('a run that is resumed from any of its checkpoints ends with the same bytes', async () => {
+  const [source, target, key] = [await stripes(), await brightness(), await fixedKey()];
+  const model = await smallNet();
+  const short = { ...kShort, steps: 24, sourceFloor: 1 };
+  for (const [name, own] of Object.entries({
+    target: { variant: 'targetSpecified', target, batchNorm: 'joint', control: true },
+    ownership: { variant: 'ownership', key, patch: kPatch, control: false },
+    licence: { variant: 'authorization', key, target, patch: kPatch, control: false },
+  } as const)) {
+    const { straight, resumed } = await endsOf(folder, name, 5, (how) =>
+      Promise.resolve(authorize.nonTransferableLearning(model, { source, ...short, ...own, ...how })),
+    );
+    assert.ok(resumed.length >= 4, `${name}: ${resumed.length} checkpoints`);
+    for (const end of resumed) assert.equal(end, straight, name);
+  }
 });
 
 test('the preset has the values of the official code, as far as the variant has the options', async () => {

@@ -1,7 +1,6 @@
 #include "methods/authorize/mask_pruning.h"
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 
 #include <torch/types.h>
@@ -10,7 +9,7 @@
 #include "core/attack/transfer.h"
 #include "core/metrics.h"
 #include "core/random.h"
-#include "kernels/ops.h"
+#include "methods/authorize/mask_pruning_controls.h"
 #include "methods/authorize/mask_pruning_state.h"
 
 // MAP (Peng, Qu, Wu, Zou, He, Knoll, Chen, Jiang, CVPR 2024, arXiv 2403.04149). There is no official code:
@@ -35,31 +34,51 @@ void checkDomain(const Model& model, const Dataset& data, const std::string& nam
        " classes, as many as the model tells apart, in domain ", name, ", found ", data.classes());
 }
 
-void check(const Model& model, const Domain& source, const Targets& targets, const Options& options) {
-  model.requireTrainable(kName);
-  if (targets.empty())
-    fail(ErrorCode::kOutOfRange, kName, ": expected at least one target domain, received none");
-  const FitData fit = source.fit(kName);
-  source.select(kName);
-  checkDomain(model, *fit, source.name());
-  std::set<std::string> digests = {fit->digest()};
-  for (const auto& target : targets) {
-    const FitData data = target->fit(kName);
+// The domains that there are.
+struct Domains {
+  std::shared_ptr<Domain> source;  // null: imagined
+  Targets targets;                 // none: imagined
+
+  explicit Domains(const Inputs& inputs)
+      : source(inputs.source.value_or(nullptr)), targets(inputs.target.value_or(Targets{})) {}
+};
+
+void checkData(const Model& model, const Domains& domains, const Options& options) {
+  std::set<std::string> digests;
+  const auto checkFit = [&](const Domain& domain) {
+    const FitData data = domain.fit(kName);
     if (!digests.insert(data->digest()).second) {
       fail(ErrorCode::kDataInvalid, kName,
            ": expected target domains that differ from the source and from each other, received the same fit "
            "data again as ",
-           target->name());
+           domain.name());
     }
-    checkDomain(model, *data, target->name());
+    checkDomain(model, *data, domain.name());
+  };
+  if (domains.source) {
+    checkFit(*domains.source);
+    domains.source->select(kName);
   }
+  if (domains.targets.empty() && options.variant != Variant::kDataFree)
+    fail(ErrorCode::kOutOfRange, kName, ": expected at least one target domain, received none");
+  for (const auto& target : domains.targets) checkFit(*target);
+}
+
+void check(const Model& model, const Domains& domains, const Options& options) {
+  model.requireTrainable(kName);
+  checkData(model, domains, options);
   if (options.threshold >= options.scoreStart) {
     fail(ErrorCode::kOutOfRange, kName, ": expected a threshold below scoreStart (", options.scoreStart,
          "), where every weight is kept, received ", options.threshold);
   }
-  if (options.readings > options.steps) {
-    fail(ErrorCode::kOutOfRange, kName, ": expected at most as many readings as steps (", options.steps,
-         "), received ", options.readings);
+  const int64_t rounds = options.rounds.value_or(1);
+  if (options.steps.value() % rounds != 0) {
+    fail(ErrorCode::kOutOfRange, kName, ": expected as many steps as rounds (", rounds,
+         ") divide evenly, received ", options.steps.value());
+  }
+  if (options.readings > options.steps.value() || options.readings < rounds) {
+    fail(ErrorCode::kOutOfRange, kName, ": expected at least as many readings as rounds (", rounds,
+         ") and at most as many as steps (", options.steps.value(), "), received ", options.readings);
   }
 }
 
@@ -88,7 +107,7 @@ at::Tensor answersOf(const Model& model, const Dataset& data, Job& job) {
   return torch::cat(answers);
 }
 
-Phase<State> phaseOf(const Domain& source, const Targets& targets, const Options& options) {
+Phase<State> maskPhase(const Domains& domains, const Options& options) {
   Phase<State> phase;
   phase.name = options.lambda > 0 ? "mask" : "control";
   const auto addStream = [&](const Domain& domain) {
@@ -98,28 +117,81 @@ Phase<State> phaseOf(const Domain& source, const Targets& targets, const Options
     stream.dropLast = data->size() >= options.batchSize;
     phase.streams.emplace_back(data, stream);
   };
-  addStream(source);
+  if (domains.source) addStream(*domains.source);
   if (options.lambda > 0) {
-    for (const auto& target : targets) addStream(*target);
+    for (const auto& target : domains.targets) addStream(*target);
   }
+  const int64_t rounds = options.rounds.value_or(1);
+  const int64_t steps = options.steps.value() / rounds;
   // As many readings as divide the steps evenly.
-  phase.epochs = options.readings;
-  while (options.steps % phase.epochs != 0) --phase.epochs;
-  phase.stepsPerEpoch = options.steps / phase.epochs;
+  phase.epochs = options.readings / rounds;
+  while (steps % phase.epochs != 0) --phase.epochs;
+  phase.stepsPerEpoch = steps / phase.epochs;
   phase.step = step;
   phase.endEpoch = endReading;
   return phase;
 }
 
-// Accuracies on select data: the source's, then the targets'; null without any.
-std::vector<std::optional<double>> measure(const Model& model, const Domain& source, const Targets& targets,
+// What imagines learns first, then the mask does, in turn.
+std::vector<Phase<State>> phasesOf(const Domains& domains, const Options& options) {
+  std::vector<Phase<State>> phases;
+  for (int64_t round = 0; round < options.rounds.value_or(1); ++round) {
+    if (options.generator) {
+      Phase<State> phase;
+      phase.name = "generator";
+      phase.stepsPerEpoch = round == 0 ? options.generator->steps : options.generator->laterSteps;
+      phase.step = generatorStep;
+      phase.endEpoch = endGenerator;
+      phases.push_back(phase);
+    }
+    if (options.diversifier && options.lambda > 0) {
+      Phase<State> phase;
+      phase.name = "diversifier";
+      phase.epochs = options.diversifier->directions;
+      phase.stepsPerEpoch = options.diversifier->steps;
+      phase.step = diversifierStep;
+      phase.endEpoch = endDiversifier;
+      phases.push_back(phase);
+    }
+    phases.push_back(maskPhase(domains, options));
+  }
+  return phases;
+}
+
+// The shape of the images that are imagined.
+std::vector<int64_t> shapeOf(const Model& model, const Domains& domains, const Options& options) {
+  if (!domains.targets.empty()) return domains.targets.front()->sampleShape();
+  if (options.imageShape) {
+    if (options.imageShape->size() == 3) return *options.imageShape;
+    fail(ErrorCode::kOutOfRange, kName,
+         ": expected three numbers for imageShape (channels, height, width), received ",
+         options.imageShape->size());
+  }
+  const Value* architecture = model.manifest().find("architecture");
+  const Value* channels = architecture == nullptr ? nullptr : architecture->find("inChannels");
+  const Value* size = architecture == nullptr ? nullptr : architecture->find("inputSize");
+  if (channels == nullptr || size == nullptr) {
+    fail(ErrorCode::kOutOfRange, kName,
+         ": expected imageShape (channels, height, width), since the model's manifest does not tell it, "
+         "received none");
+  }
+  return {channels->asInt(), size->asInt(), size->asInt()};
+}
+
+// ERR_MODEL_RUN where the model does not take such images.
+int64_t classesOf(const Model& model, const std::vector<int64_t>& shape) {
+  const torch::NoGradGuard noGrad;
+  return model.logits(torch::zeros({2, shape[0], shape[1], shape[2]}, model.device()), Mode::kEval).size(1);
+}
+
+// Accuracies: what stands for the source's, then the targets', on select data; null without any.
+std::vector<std::optional<double>> measure(const Model& model, const State& state, const Domains& domains,
                                            Job& job) {
-  const auto on = [&](const Domain& domain) -> std::optional<double> {
-    if (!domain.has(Role::kSelect)) return std::nullopt;
-    return evaluateBetween(model, domain.select(kName), job).accuracy;
-  };
-  std::vector<std::optional<double>> all = {on(source)};
-  for (const auto& target : targets) all.push_back(on(*target));
+  std::vector<std::optional<double>> all = {sourceAccuracy(state, model, job)};
+  for (const auto& target : domains.targets) {
+    all.emplace_back();
+    if (target->has(Role::kSelect)) all.back() = evaluateBetween(model, target->select(kName), job).accuracy;
+  }
   return all;
 }
 
@@ -130,41 +202,11 @@ std::vector<std::optional<double>> remembered(Job& job, const std::string& key,
   return values;
 }
 
-// As many weights kept in each layer as by the learned mask.
-using Masks = std::vector<at::Tensor>;
-
-Masks randomMasks(const std::vector<Candidate>& candidates, const std::vector<int64_t>& pruned,
-                  uint64_t seed) {
-  Masks masks;
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const int64_t n = candidates[i].weight.numel();
-    std::vector<int64_t> order(static_cast<size_t>(n));
-    std::iota(order.begin(), order.end(), int64_t{0});
-    SplitMix64 random(mixSeed(seed, candidates[i].path));
-    at::Tensor kept = torch::ones({n}, torch::kBool);
-    auto* flags = kept.data_ptr<bool>();
-    for (int64_t k = 0; k < pruned[i]; ++k) {
-      const auto at = static_cast<size_t>(k);
-      std::swap(order[at], order[at + random.below(static_cast<uint64_t>(n - k))]);
-      flags[order[at]] = false;
-    }
-    masks.push_back(kept.view(candidates[i].weight.sizes()));
-  }
-  return masks;
-}
-
-Masks magnitudeMasks(const std::vector<Candidate>& candidates, const std::vector<int64_t>& pruned) {
-  std::vector<at::Tensor> weights;
-  weights.reserve(candidates.size());
-  for (const Candidate& candidate : candidates) weights.push_back(candidate.weight.detach());
-  return kernels::selectLowestEach(weights, pruned);
-}
-
 // Other masks on the same model, of which the learned one must be better.
 class Controls {
  public:
-  Controls(const Inputs& inputs, const Options& options, Job& job)
-      : inputs_(inputs), options_(options), job_(job) {}
+  Controls(const Inputs& inputs, const State& state, Job& job)
+      : inputs_(inputs), options_(*state.options), state_(state), domains_(inputs), job_(job) {}
 
   std::vector<ControlFigures> run(const SparsityFigures& achieved) {
     std::vector<ControlFigures> all = {withoutTarget()};
@@ -172,7 +214,7 @@ class Controls {
     const std::vector<Candidate> candidates = candidatesOf(*dense, options_);
     std::vector<int64_t> pruned;
     for (const LayerFigures& layer : achieved.layers) pruned.push_back(layer.zeros);
-    const auto measured = [&](const char* name, const Masks& masks) {
+    const auto measured = [&](const char* name, const std::vector<at::Tensor>& masks) {
       ControlFigures figures;
       figures.name = name;
       figures.pruned = achieved.sparsity;
@@ -193,9 +235,9 @@ class Controls {
     Options plain = options_;
     plain.lambda = 0;
     plain.controls = false;
-    const Value handles = Value::Map{{"model", HandlePtr(inputs_.model)},
-                                     {"source", HandlePtr(inputs_.source.value())},
-                                     {"target", toValue(inputs_.target.value())}};
+    Value handles = Value::Map{{"model", HandlePtr(inputs_.model)}};
+    if (inputs_.source) handles.set("source", HandlePtr(*inputs_.source));
+    if (inputs_.target) handles.set("target", toValue(*inputs_.target));
     const MethodResult result = job_.run(kName, handles, toValue(plain), 0.5);
     ControlFigures figures;
     figures.name = "lambda 0";
@@ -210,7 +252,7 @@ class Controls {
     return figures;
   }
 
-  std::vector<std::optional<double>> measureUnder(const Masks& masks) {
+  std::vector<std::optional<double>> measureUnder(const std::vector<at::Tensor>& masks) {
     const std::shared_ptr<Model> model = inputs_.model->clone()->to(job_.device());
     const std::vector<Candidate> candidates = candidatesOf(*model, options_);
     {
@@ -220,28 +262,28 @@ class Controls {
         weight.masked_fill_(masks[i].logical_not().to(weight.device()), 0);
       }
     }
-    return measure(*model, *inputs_.source.value(), inputs_.target.value(), job_);
+    return measure(*model, state_, domains_, job_);
   }
 
   const Inputs& inputs_;
   const Options& options_;
+  const State& state_;
+  Domains domains_;
   Job& job_;
 };
 
-void describe(const State& state, const Inputs& inputs, const std::vector<std::optional<double>>& before,
+void describe(const State& state, const Domains& domains, const std::vector<std::optional<double>>& before,
               Report& report, Job& job) {
-  const Domain& source = *inputs.source.value();
-  const Targets& targets = inputs.target.value();
-  const std::vector<std::optional<double>> after = measure(*state.model, source, targets, job);
-  report.source.domain = source.name();
+  const std::vector<std::optional<double>> after = measure(*state.model, state, domains, job);
+  if (domains.source) report.source.domain = domains.source->name();
   report.source.before = before[0].value();
   report.source.after = after[0].value();
   report.source.floor = state.floor;
   report.source.held = state.best.holds();
   report.source.restoredStep = state.best.step();
-  for (size_t i = 0; i < targets.size(); ++i) {
+  for (size_t i = 0; i < domains.targets.size(); ++i) {
     TargetFigures figures;
-    figures.domain = targets[i]->name();
+    figures.domain = domains.targets[i]->name();
     figures.before = before[i + 1];
     figures.after = after[i + 1];
     if (figures.before.value_or(0) > 0) figures.drop = 1 - figures.after.value() / figures.before.value();
@@ -249,6 +291,10 @@ void describe(const State& state, const Inputs& inputs, const std::vector<std::o
   }
   report.readings = state.readings;
   report.steps = state.steps;
+  if (!state.imagination) return;
+  report.generator = state.imagination->rounds;
+  report.diversifier = state.imagination->diversified;
+  report.read.generated = state.imagination->made;
 }
 
 int64_t samplesOf(const Domain& domain) {
@@ -257,22 +303,44 @@ int64_t samplesOf(const Domain& domain) {
   return count;
 }
 
+// What stands for a source that is not there is right by definition before the mask is.
+std::vector<std::optional<double>> measureBefore(const State& state, const Domains& domains, Job& job) {
+  return remembered(job, "before", [&]() -> std::vector<std::optional<double>> {
+    if (!state.imagination) return measure(*state.model, state, domains, job);
+    std::vector<std::optional<double>> all = {1.0};
+    for (const auto& target : domains.targets) {
+      all.emplace_back();
+      if (target->has(Role::kSelect))
+        all.back() = evaluateBetween(*state.model, target->select(kName), job).accuracy;
+    }
+    return all;
+  });
+}
+
+bool readsTargetLabels(const Options& options) {
+  return options.variant == Variant::kSourceAvailable && options.targetLabels == Labels::kGiven;
+}
+
 Output run(const Inputs& inputs, const Options& options, Report& report, Job& job) {
-  const Domain& source = *inputs.source.value();
-  const Targets& targets = inputs.target.value();
-  check(*inputs.model, source, targets, options);
+  const Domains domains(inputs);
+  check(*inputs.model, domains, options);
   const bool controlled = options.controls && options.lambda > 0;
   job.plan(controlled ? 1.5 : 1);
 
   State state;
   state.options = &options;
-  state.sourceSelect = source.select(kName);
   state.model = inputs.model->clone()->to(job.device());
-  const std::vector<std::optional<double>> before =
-      remembered(job, "before", [&] { return measure(*state.model, source, targets, job); });
+  if (domains.source) {
+    state.sourceSelect = domains.source->select(kName);
+  } else {
+    const std::vector<int64_t> shape = shapeOf(*state.model, domains, options);
+    state.imagination = imaginationOf(inputs.model->clone()->to(job.device()), classesOf(*state.model, shape),
+                                      shape, options, job.seed());
+  }
+  const std::vector<std::optional<double>> before = measureBefore(state, domains, job);
   state.floor = before[0].value() - options.sourceFloor;
-  if (options.targetLabels == Labels::kPseudo) {
-    for (const auto& target : targets)
+  if (!readsTargetLabels(options) && options.lambda > 0) {
+    for (const auto& target : domains.targets)
       state.pseudoLabels.push_back(answersOf(*state.model, *target->fit(kName), job));
   }
   const std::vector<Candidate> candidates = candidatesOf(*state.model, options);
@@ -283,12 +351,12 @@ Output run(const Inputs& inputs, const Options& options, Report& report, Job& jo
   state.sums = torch::zeros({kFigures}, at::TensorOptions().dtype(at::kDouble).device(job.device()));
   TrainOptions training;
   training.precision = options.precision;
-  train(job, state, {phaseOf(source, targets, options)}, training);
+  train(job, state, phasesOf(domains, options), training);
 
   state.best.restore(*state.model);
   if (!state.best.holds() && options.lambda > 0) {
     job.warn(text("the source fell to ", state.best.accuracy(), ", below the floor of ", state.floor,
-                  ": lower lambda or the learning rate of the scores, or train longer"));
+                  ": lower lambda, beta or the learning rate of the scores, or train longer"));
   }
   report.dense = inputs.model->digest();
   const std::shared_ptr<Mask> mask = state.mask.maskOf(report.dense);
@@ -296,10 +364,10 @@ Output run(const Inputs& inputs, const Options& options, Report& report, Job& jo
   // Its file must not tell the buyer what it is protected against.
   if (options.lambda > 0) state.model->mutableManifest().set("protected", true);
   static_cast<SparsityFigures&>(report) = measureSparsity(candidates);
-  describe(state, inputs, before, report, job);
-  report.read.source = samplesOf(source);
-  for (const auto& target : targets) report.read.target += samplesOf(*target);
-  if (controlled) report.controls = Controls(inputs, options, job).run(report);
+  describe(state, domains, before, report, job);
+  if (domains.source) report.read.source = samplesOf(*domains.source);
+  for (const auto& target : domains.targets) report.read.target += samplesOf(*target);
+  if (controlled) report.controls = Controls(inputs, state, job).run(report);
   return {state.model, mask};
 }
 
