@@ -1,6 +1,6 @@
 import { number, type Presentation, table, text } from './blocks.js';
-import { authorizationFigures, domainOf } from './figures/authorization.js';
-import { bindingRows } from './figures/binding.js';
+import { areaAt, authorizationFigures, domainOf } from './figures/authorization.js';
+import { type BindingRow, effects, needs } from './figures/binding.js';
 import { count, figure, listInWords, percent } from './format.js';
 import { type AnyReport, isObject } from './report.js';
 
@@ -39,6 +39,7 @@ function compare(group: Judged[]): Presentation {
     label,
     ...group.map(({ figures }) => value(figures)),
   ];
+  const ofBinding = ({ label, value }: BindingRow) => row(label, ({ binding }) => value(binding));
   return {
     title: `${count(group.length)} ways to bind a model to ${source}`,
     summary: `What each keeps of ${source}, takes from ${target} and needs for it, and how it stands against fine-tuning on ${target}.`,
@@ -50,14 +51,20 @@ function compare(group: Judged[]): Presentation {
         [
           row('Verdict', ({ verdict }) => verdict.outcome),
           row('Cheapest attack, factor', ({ verdict }) => figure(verdict.cheapest?.costFactor)),
-          ...bindingRows.map(({ label, value }) => row(label, ({ binding }) => value(binding))),
+          ...effects.map(ofBinding),
+          row('SLC-AUC, unprotected', ({ original, steps }) => figure(areaAt(original, steps))),
+          row('SLC-AUC held, terms off', (figures) => figure(termsOff(figures)?.areaHeld)),
+          row('SLC-AUC released, terms off', (figures) => figure(termsOff(figures)?.areaReleased)),
+          ...needs.map(ofBinding),
           row('Sparsity', ({ sparsity }) => percent(sparsity)),
         ],
-        `SLC-AUC: the area between the learning curve of fine-tuning and that of training from scratch; positive: the model helps. Time to protect is with that run's own controls. A dash: not measured, or not told by the manifest.${caution(group)}`,
+        `SLC-AUC: the area between the learning curve of fine-tuning and that of training from scratch; positive: the model helps. Terms off: the protecting run without its protecting terms. Time to protect is with that run's own controls. A dash: not measured, or not told by the manifest.${caution(group)}`,
       ),
     ],
   };
 }
+
+const termsOff = ({ controls }: Judged['figures']) => controls.find(({ control }) => control === 'terms-off');
 
 // By the method that protected; several of one method are numbered.
 function named(group: Judged[]): string[] {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { renderTable, saveReport } from '../../lib/report/index.js';
-import { matrix, training } from '../report/samples.js';
+import { authorization, matrix, training } from '../report/samples.js';
 import { runChild } from '../support/child.js';
 import { root, temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
@@ -55,6 +55,16 @@ test('report puts saved reports on one page, whatever they were saved as', async
 
   const { stdout } = await espalier(['report', 'both.html']);
   assert.is(stdout, renderTable([matrix, training], { color: false, width: 100 }));
+});
+
+test('report compares three models that were bound to one domain, in one table', async () => {
+  const methods = ['nonTransferablePruning', 'nonTransferableLearning', 'maskPruning'];
+  const files = methods.map((name) => `${name}.json`);
+  for (const name of methods)
+    await saveReport(join(scratch, `${name}.json`), authorization({ method: `authorize.${name}` }));
+  const { stdout } = await espalier(['report', ...files]);
+  assert.is(stdout.split('Side by side').length, 2);
+  assert.match(stdout, new RegExp(`^Side by side\\n +${methods.join(' +')}$`, 'm'));
 });
 
 test('report refuses what is none, by name', async () => {

@@ -50,6 +50,9 @@ test('three authorization reports have one table of all three, above them', () =
   assert.equal(row('Target lost, share'), ['75.00%', '75.00%', '50.00%']);
   assert.equal(row('SLC-AUC, zeros held')[0], '-1.250');
   assert.equal(row('SLC-AUC, zeros released')[0], '0.3750');
+  assert.equal(row('SLC-AUC, unprotected'), ['2.500', '2.500', '2.500']);
+  assert.equal(row('SLC-AUC held, terms off')[1], '1.500');
+  assert.equal(row('SLC-AUC released, terms off')[1], '1.750');
   assert.equal(row('Images of the source')[1], '60,000');
   assert.equal(row('Labels of the target'), ['needed', 'needed', 'not needed']);
   assert.equal(row('Time to protect'), ['1 min 02 s', '1 min 02 s', '–']);

@@ -3,7 +3,7 @@ import { type Block, type HeatMap, number, table, text } from '../blocks.js';
 import { bars, lines, shaded } from '../charts.js';
 import { count, duration, figure, interval, isNumber, percent, percentInWords, plural } from '../format.js';
 import { type AnyReport, isObject } from '../report.js';
-import { bindingFigures, bindingRows, points } from './binding.js';
+import { bindingFigures, effects, needs, points } from './binding.js';
 import { presenter } from './presenter.js';
 
 const share = z.object({ accuracy: z.number(), interval: z.array(z.number()) });
@@ -120,7 +120,7 @@ const targetOf = (report: AnyReport) => domainOf(report, 'target');
 const atSteps = (of: Course, steps: number) =>
   of.readings.find((reading) => reading.steps === steps)?.accuracy.accuracy;
 const last = (of: Course) => of.readings.at(-1);
-const areaAt = (of: Curve, steps: number) => of.areas.find((area) => area.steps === steps)?.ln;
+export const areaAt = (of: Curve, steps: number) => of.areas.find((area) => area.steps === steps)?.ln;
 
 function summary(figures: Figures, report: AnyReport): string {
   const { verdict, steps } = figures;
@@ -179,7 +179,7 @@ function highlights({ verdict, attacks, original, matrix, steps, sparsity }: Fig
 
 function binding({ binding }: Figures): Block[] {
   if (binding === undefined) return [];
-  const entries = bindingRows.map(({ label, value }) => ({ label, value: value(binding) }));
+  const entries = [...effects, ...needs].map(({ label, value }) => ({ label, value: value(binding) }));
   return [{ kind: 'facts', title: 'What the binding keeps, takes and needs', entries }];
 }
 

@@ -32,8 +32,13 @@ const bounds = ({ interval: [low = 0, high = 0] }: Change) => `${(low * 100).toF
 const words = (value: boolean | null | undefined, yes: string, no: string) =>
   typeof value === 'boolean' ? (value ? yes : no) : nothing;
 
-/** The rows, in the order in which an owner asks. */
-export const bindingRows: readonly { label: string; value: (binding: Binding) => string }[] = [
+export interface BindingRow {
+  label: string;
+  value: (binding: Binding) => string;
+}
+
+/** What it keeps, takes and resists. */
+export const effects: readonly BindingRow[] = [
   { label: 'Source, no training', value: ({ source }) => fromTo(source) },
   { label: 'Source lost', value: ({ source }) => points(source.lost) },
   { label: 'Source lost, 95% interval', value: ({ source }) => bounds(source) },
@@ -42,6 +47,10 @@ export const bindingRows: readonly { label: string; value: (binding: Binding) =>
   { label: 'Target lost, share', value: ({ target }) => percent(target.share) },
   { label: 'SLC-AUC, zeros held', value: ({ areaHeld }) => figure(areaHeld) },
   { label: 'SLC-AUC, zeros released', value: ({ areaReleased }) => figure(areaReleased) },
+];
+
+/** What it needed, and what can be undone. */
+export const needs: readonly BindingRow[] = [
   { label: 'Images of the source', value: ({ data }) => count(data?.source) },
   { label: 'Images of the target', value: ({ data }) => count(data?.target) },
   { label: 'Labels of the target', value: ({ data }) => words(data?.targetLabels, 'needed', 'not needed') },
