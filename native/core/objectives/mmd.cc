@@ -37,7 +37,8 @@ at::Tensor maximumMeanDiscrepancy(const at::Tensor& a, const at::Tensor& b, cons
   const at::Tensor points = at::cat({a, b}).to(wide ? at::kDouble : at::kFloat);
   const auto pairs = static_cast<double>(points.size(0) * (points.size(0) - 1));
   const at::Tensor distances = squaredDistances(points);
-  const double middle = std::pow(kernels.factor, static_cast<double>(kernels.count / 2));
+  const int64_t below = kernels.count / 2;
+  const double middle = std::pow(kernels.factor, static_cast<double>(below));
   const at::Tensor width = distances.detach().sum() / pairs / middle + 1e-12;
   const at::Tensor sum = kernelSum(distances, width, kernels);
   const int64_t n = a.size(0);
