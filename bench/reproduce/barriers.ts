@@ -12,11 +12,14 @@ const kTraining = {
   optimizer: { kind: 'adam', learningRate: 1e-3, weightDecay: 0 },
 } as const;
 
-export const kNetworks =
-  'plain-net: conv16-pool-conv32-pool-conv64-pool and linear layers of 64 and 10, without batch norm; transfer-net: ' +
-  'conv16-BN-pool-conv32-BN-pool-conv64-BN with a linear head; 3 x 32 x 32, trained on mnist for 2 epochs';
-
 export type Net = 'plain-net' | 'transfer-net';
+export const kNetworks: { [net in Net]: string } = {
+  'plain-net':
+    'conv16-pool-conv32-pool-conv64-pool and linear layers of 64 and 10, without batch norm, for 3 x 32 x 32, trained on mnist for 2 epochs',
+  'transfer-net':
+    'conv16-BN-pool-conv32-BN-pool-conv64-BN with a linear head, for 3 x 32 x 32, trained on mnist for 2 epochs',
+};
+export const kSuffix: { [net in Net]: string } = { 'plain-net': '', 'transfer-net': ', with batch norm' };
 
 /** What one seed measures. */
 export class Barriers {

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Domain, evaluate, Model } from '../../lib/index.js';
 import { ltp } from './ltp.js';
-import { map } from './map.js';
-import { ntl } from './ntl.js';
+import { map, mapNorms } from './map.js';
+import { ntl, ntlNorms } from './ntl.js';
 import { ntp, ntpOptions, ntpTerms } from './ntp.js';
 import { type Context, machine, type Reproduction } from './reproduction.js';
 
@@ -15,7 +15,9 @@ const reproductions: { [name: string]: (context: Context) => Promise<Reproductio
   'ntp-terms': ntpTerms,
   'ntp-options': ntpOptions,
   ntl,
+  'ntl-norms': ntlNorms,
   map,
+  'map-norms': mapNorms,
 };
 
 /** npm run reproduce -- NAME [--seeds 1,2,3] [--out FOLDER]: writes NAME.json; the number of claims that fail. */

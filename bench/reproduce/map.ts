@@ -1,24 +1,24 @@
 import { attack, authorize, evaluate, type Model } from '../../lib/index.js';
-import { Barriers, drops, Figures, kNetworks, minus, type Net } from './barriers.js';
+import { Barriers, drops, Figures, kNetworks, kSuffix, minus, type Net } from './barriers.js';
 import { type Claim, type Context, mean, type Reproduction, spread } from './reproduction.js';
 
 // Mask pruning with and without its data, against masks that know nothing of the target.
 
-const kNets: Net[] = ['plain-net', 'transfer-net'];
 const kControls = ['lambda 0', 'random', 'magnitude'];
 
-export async function map(context: Context): Promise<Reproduction> {
-  const measurements = await Barriers.each(context, async (bench) => {
-    for (const net of kNets) await measure(bench, net);
-  });
+export const map = (context: Context) => reproduceOn('plain-net', context);
+export const mapNorms = (context: Context) => reproduceOn('transfer-net', context);
+
+async function reproduceOn(net: Net, context: Context): Promise<Reproduction> {
+  const measurements = await Barriers.each(context, (bench) => measure(bench, net));
   return {
-    title: 'Mask pruning',
+    title: `Mask pruning${kSuffix[net]}`,
     setting:
-      `mnist to mnist-m; ${kNetworks}; 600 steps on the mask, all options as by default; non-transferable learning ` +
-      'beside it in as many steps. Accuracies on report data, in percent; those under control masks on select data, ' +
-      'beside the learned mask on the same.',
+      `mnist to mnist-m; ${kNetworks[net]}; 600 steps on the mask, all options as by default; non-transferable ` +
+      'learning beside it in as many steps. Accuracies on report data, in percent; those under control masks on ' +
+      'select data, beside the learned mask on the same.',
     domains: ['mnist', 'mnist-m'],
-    claims: kNets.flatMap((net) => claimsOf(new Figures(measurements), net)),
+    claims: claimsOf(new Figures(measurements), net),
     measurements,
   };
 }
@@ -27,9 +27,9 @@ async function measure(bench: Barriers, net: Net): Promise<void> {
   const { source, target, seed } = bench;
   const domains = { source, target };
   const base = await bench.train(net);
-  await bench.note(`${net}: trained`, base, domains);
+  await bench.note('trained', base, domains);
   const given = await authorize.maskPruning(base, { variant: 'sourceAvailable', source, target, seed });
-  await bench.note(`${net}: masked`, given.model, domains);
+  await bench.note('masked', given.model, domains);
   const { figures } = given.report;
   const onSelect: { [name: string]: number } = {
     'learned, source': figures.source.after * 100,
@@ -40,11 +40,11 @@ async function measure(bench: Barriers, net: Net): Promise<void> {
     onSelect[`${control.name}, source`] = control.source * 100;
     onSelect[`${control.name}, target`] = (control.targets[0] ?? 0) * 100;
   }
-  bench.noteFigures(`${net}: masks on select data`, onSelect);
+  bench.noteFigures('masks on select data', onSelect);
   const batch = { capOver: 'batch', beta: 1, learningRate: 1e-3, steps: 300, controls: false } as const;
   const mask = async (label: string, how: object) => {
     const options = { variant: 'sourceAvailable', source, target, seed, controls: false, ...how } as const;
-    await bench.note(`${net}: ${label}`, (await authorize.maskPruning(base, options)).model, domains);
+    await bench.note(label, (await authorize.maskPruning(base, options)).model, domains);
   };
   await mask('masked, cap over the batch', batch);
   await mask('masked, pseudo-labels', { targetLabels: 'pseudo' });
@@ -55,12 +55,12 @@ async function measure(bench: Barriers, net: Net): Promise<void> {
     seed,
     control: false,
   });
-  await ratios(bench, net, base, { masked: given.model, learned: learned.model });
-  await attacks(bench, net, base, given.model);
-  if (net === 'transfer-net') await imagined(bench, net, base);
+  await ratios(bench, base, { masked: given.model, learned: learned.model });
+  await attacks(bench, base, given.model);
+  if (net === 'transfer-net') await imagined(bench, base);
 }
 
-async function ratios(bench: Barriers, net: Net, base: Model, models: { [label: string]: Model }) {
+async function ratios(bench: Barriers, base: Model, models: { [label: string]: Model }) {
   const figures: { [name: string]: number } = {};
   for (const [label, model] of Object.entries(models)) {
     const { report } = await evaluate.sourceTargetDrop(base, model, {
@@ -71,15 +71,15 @@ async function ratios(bench: Barriers, net: Net, base: Model, models: { [label: 
     const { value } = report.figures.ratioOfMeans;
     if (value !== null) figures[label] = value;
   }
-  bench.noteFigures(`${net}: ST-D`, figures);
+  bench.noteFigures('ST-D', figures);
 }
 
-async function attacks(bench: Barriers, net: Net, base: Model, masked: Model): Promise<void> {
+async function attacks(bench: Barriers, base: Model, masked: Model): Promise<void> {
   const { target, seed } = bench;
   const guess = async (options: object) =>
     (await attack.maskGuess(masked, { domain: target, seed, ...options })).report.figures.after.accuracy *
     100;
-  bench.noteFigures(`${net}: attacked, target`, {
+  bench.noteFigures('attacked, target', {
     trained: await bench.fineTuned(base),
     'fine-tuned on 300 samples': await bench.fineTuned(masked),
     'zeros at the mean': await guess({ refill: 'mean' }),
@@ -89,12 +89,12 @@ async function attacks(bench: Barriers, net: Net, base: Model, masked: Model): P
 }
 
 // Without the source, and without any data.
-async function imagined(bench: Barriers, net: Net, base: Model): Promise<void> {
+async function imagined(bench: Barriers, base: Model): Promise<void> {
   const { source, target, seed } = bench;
   const options = { seed, controls: false } as const;
   const free = await authorize.maskPruning(base, { variant: 'sourceFree', target, ...options });
-  await bench.note(`${net}: source-free`, free.model, { source, target });
-  bench.noteFigures(`${net}: generator`, {
+  await bench.note('source-free', free.model, { source, target });
+  bench.noteFigures('generator', {
     agreement: 100 * (free.report.figures.generator[0]?.agreement ?? 0),
     'source samples read': free.report.figures.read.source,
   });
@@ -103,14 +103,14 @@ async function imagined(bench: Barriers, net: Net, base: Model): Promise<void> {
     imageShape: [3, 32, 32],
     ...options,
   });
-  await bench.note(`${net}: data-free`, none.model, { source, target });
+  await bench.note('data-free', none.model, { source, target });
 }
 
 const around = (values: number[], digits = 1) =>
   values.length > 1 ? spread(values, digits) : mean(values).toFixed(digits);
 
 function claimsOf(figures: Figures, net: Net): Claim[] {
-  const of = (label: string, name: string) => figures.of(`${net}: ${label}`, name);
+  const of = (label: string, name: string) => figures.of(label, name);
   const lost = (label: string) => minus(of('trained', 'source'), of(label, 'source'));
   const dropped = (label: string) => drops(of('trained', 'target'), of(label, 'target'));
   const select = (name: string) => of('masks on select data', name);
@@ -120,27 +120,27 @@ function claimsOf(figures: Figures, net: Net): Claim[] {
   const ratio = of('ST-D', 'masked');
   return [
     {
-      id: `${net}-mask`,
-      text: `${net}: the source loses at most 2 points, mnist-m at least 35 % of its accuracy, and ST-D is at most 0.06.`,
+      id: 'mask',
+      text: 'the source loses at most 2 points, mnist-m at least 35 % of its accuracy, and ST-D is at most 0.06.',
       measured: `${change('masked')}; ST-D ${around(ratio, 3)}; ${around(select('pruned'))} % pruned`,
       holds: mean(lost('masked')) <= 2 && mean(dropped('masked')) >= 35 && mean(ratio) <= 0.06,
     },
     {
-      id: `${net}-pseudo`,
-      text: `${net}: with the model's own answers as labels of the target the source loses at most 2 points, and mnist-m at least 20 % of its accuracy.`,
+      id: 'pseudo',
+      text: `with the model's own answers as labels of the target the source loses at most 2 points, and mnist-m at least 20 % of its accuracy.`,
       measured: change('masked, pseudo-labels'),
       holds: mean(lost('masked, pseudo-labels')) <= 2 && mean(dropped('masked, pseudo-labels')) >= 20,
     },
     {
-      id: `${net}-cap`,
-      text: `${net}: capped over samples, the target loses more than capped over the batch (rate 0.001, beta 1, 300 steps).`,
+      id: 'cap',
+      text: 'capped over samples, the target loses more than capped over the batch (rate 0.001, beta 1, 300 steps).',
       measured: `${change('masked')}, against: ${change('masked, cap over the batch')}`,
       holds: mean(dropped('masked')) > mean(dropped('masked, cap over the batch')),
       isGoal: true,
     },
     {
-      id: `${net}-controls`,
-      text: `${net}: random and magnitude masks that prune as much of each layer, and one learned without the target, leave the target higher than the learned mask; without the target it loses at most 5 points.`,
+      id: 'controls',
+      text: 'random and magnitude masks that prune as much of each layer, and one learned without the target, leave the target higher than the learned mask; without the target it loses at most 5 points.',
       measured: kControls
         .map(
           (name) =>
@@ -153,15 +153,15 @@ function claimsOf(figures: Figures, net: Net): Claim[] {
         mean(of('trained', 'target')) - mean(select('lambda 0, target')) <= 5,
     },
     {
-      id: `${net}-learning`,
-      text: `${net}: its ST-D is at most that of non-transferable learning in as many steps.`,
+      id: 'learning',
+      text: 'its ST-D is at most that of non-transferable learning in as many steps.',
       measured: `${around(ratio, 3)} against ${around(of('ST-D', 'learned'), 3)}`,
       holds: mean(ratio) <= mean(of('ST-D', 'learned')),
       isGoal: true,
     },
     {
-      id: `${net}-guess`,
-      text: `${net}: refilled zeros and a flipped mask leave the target at least 20 % below the trained model.`,
+      id: 'guess',
+      text: 'refilled zeros and a flipped mask leave the target at least 20 % below the trained model.',
       measured: ['zeros at the mean', 'zeros as noise', 'mask flipped by 1 %']
         .map((name) => `${name}: ${around(attacked(name))} %`)
         .join('; '),
@@ -170,8 +170,8 @@ function claimsOf(figures: Figures, net: Net): Claim[] {
       ),
     },
     {
-      id: `${net}-limits`,
-      text: `${net}: fine-tuned on 300 labelled target samples it stays below the trained model, so fine-tuned.`,
+      id: 'limits',
+      text: 'fine-tuned on 300 labelled target samples it stays below the trained model, so fine-tuned.',
       measured: `${around(attacked('fine-tuned on 300 samples'))} %, trained model ${around(attacked('trained'))} %`,
       holds: mean(attacked('fine-tuned on 300 samples')) < mean(attacked('trained')),
       isGoal: true,

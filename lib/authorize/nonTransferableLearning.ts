@@ -96,18 +96,47 @@ const decoys = z
     'Share of the source images without the pattern that are shown with another, drawn anew each time: else any pattern does what the secret one does.',
   );
 
+const augmentation = z
+  .strictObject({
+    latent: count(1, 65536).default(128).describe('Numbers of noise that an image is made of.'),
+    channels: count(16, 16384)
+      .default(128)
+      .describe("Of the generator's first convolution; the official code has 1024."),
+    steps: count(1, 10000000).default(800).meta({ unit: 'steps' }).describe('Of the two networks.'),
+    batchSize: count(2, 65536).default(64).meta({ unit: 'samples' }).describe('Images a step.'),
+    learningRate: z.number().gt(0).default(2e-4).describe('Of every Adam.'),
+    classWeight: z.number().min(0).default(0.1).describe('Of the class of real images.'),
+    distances: z
+      .array(z.number().gt(0))
+      .min(1)
+      .default([0.1, 0.2, 0.3, 0.4, 0.5])
+      .describe('Discrepancy from the source up to which images are driven away.'),
+    directions: count(1, 64).default(4).describe('How many different ways; the first is free.'),
+    distanceSteps: count(1, 10000000)
+      .default(60)
+      .meta({ unit: 'steps' })
+      .describe('For each distance and direction.'),
+    imagesPerCell: count(2, 10000000)
+      .default(512)
+      .meta({ unit: 'samples' })
+      .describe('Kept of each distance and direction.'),
+  })
+  .prefault({})
+  .describe('The images around the source that stand for what it must not work on.');
+
 const options = z.discriminatedUnion('variant', [
   z.strictObject({
     variant: z
       .literal('targetSpecified')
       .describe(
-        "What the model must not work on: a target domain; the source under a secret pattern, which proves ownership ('ownership'); or all but the source under a secret pattern ('authorization').",
+        "What the model must not work on: a target domain; what is around the source ('sourceOnly', no target is needed); the source under a secret pattern, which proves ownership ('ownership'); or all but the source under a secret pattern ('authorization').",
       ),
     target: oneOrList('Domain').describe(
       'Where it must not be of use, labelled: its fit data is trained against.',
     ),
     ...common,
   }),
+  z.strictObject({ variant: z.literal('sourceOnly'), augmentation, ...common }),
   z.strictObject({ variant: z.literal('ownership'), key, patch, decoys, ...common }),
   z.strictObject({
     variant: z.literal('authorization'),
@@ -173,6 +202,23 @@ const report = z.strictObject({
     })
     .nullable()
     .describe('The same training without a target, on select data; null where it was not asked for.'),
+  augmentation: z
+    .strictObject({
+      images: z.int().describe('That were made and kept.'),
+      agreement: z.number().describe('Share of them that the given model takes for their class.'),
+      cells: z
+        .array(
+          z.strictObject({
+            distance: z.number().describe('Asked for.'),
+            direction: z.int().describe('From 0.'),
+            discrepancy: z.number().describe('From the source, at the end.'),
+            agreement: z.number().describe('Share that the critic takes for their class.'),
+          }),
+        )
+        .describe('One entry a distance and direction.'),
+    })
+    .nullable()
+    .describe('The images around the source; null where there is a target.'),
   patch: z
     .strictObject({
       digest: z.string().describe('Of key and pattern.'),

@@ -2,9 +2,9 @@ import { stylesheet } from './learningCurves.mjs';
 
 // The picture of a reproduction of barriers: for each model its accuracy on the source and on the target, mean of the
 // seeds with one standard deviation about it. One file for light and dark: it carries the colours of a report's page.
+const kNames = new Set(['ntl', 'ntl-norms', 'map', 'map-norms']);
 const kWidth = 480;
 const kRow = 30;
-const kNets = { 'plain-net': 'without batch norm', 'transfer-net': 'with batch norm' };
 const kModels = {
   trained: 'trained',
   control: 'trained on, no target',
@@ -21,19 +21,17 @@ const kDomains = { source: 'Source (mnist)', target: 'Target (mnist-m)' };
 
 /** SVG of one such JSON file; undefined for a reproduction of something else. */
 export async function drawBarriers({ name, measurements, seeds }) {
-  if (name !== 'ntl' && name !== 'map') return undefined;
-  const rows = Object.entries(kNets).flatMap(([net, suffix]) =>
-    Object.entries(kModels).flatMap(([label, model]) => {
-      const found = measurements.filter((of) => of.label === `${net}: ${label}`);
-      return found.length === 0
-        ? []
-        : Object.entries(kDomains).map(([key, domain]) => ({
-            model: `${model}, ${suffix}`,
-            domain,
-            ...around(found.map(({ figures }) => figures[key] / 100)),
-          }));
-    }),
-  );
+  if (!kNames.has(name)) return undefined;
+  const rows = Object.entries(kModels).flatMap(([label, model]) => {
+    const found = measurements.filter((of) => of.label === label);
+    return found.length === 0
+      ? []
+      : Object.entries(kDomains).map(([key, domain]) => ({
+          model,
+          domain,
+          ...around(found.map(({ figures }) => figures[key] / 100)),
+        }));
+  });
   const models = [...new Set(rows.map(({ model }) => model))];
   const { frame } = await import('../../dist/lib/report/charts.js');
   const { colours } = await import('../../dist/lib/report/style.js');

@@ -9,6 +9,7 @@
 #include "core/metrics.h"
 #include "core/random.h"
 #include "core/train/trainable.h"
+#include "methods/authorize/non_transferable_learning_augment.h"
 #include "methods/authorize/non_transferable_learning_state.h"
 
 // Non-Transferable Learning (Wang, Xu, Xu, Wang, Zhu, ICLR 2022, arXiv 2106.06916).
@@ -27,6 +28,9 @@ constexpr const char* kName = "authorize.nonTransferableLearning";
 // How deep in the network the discrepancy is taken: the published layer of VGG-11 is the fourth of ten.
 constexpr double kFeatureDepth = 0.4;
 
+// Of the planned work, beside the training itself.
+constexpr double kAugmentationUnits = 2;
+
 // Where the model works, and where it must not.
 struct Domains {
   std::shared_ptr<Domain> source;
@@ -36,7 +40,8 @@ struct Domains {
 Domains domainsOf(const Inputs& inputs, const Options& options) {
   const std::vector<std::shared_ptr<Domain>> given =
       inputs.target.value_or(std::vector<std::shared_ptr<Domain>>{});
-  if (options.variant == Variant::kTargetSpecified) return {inputs.source, given};
+  if (options.variant == Variant::kTargetSpecified || options.variant == Variant::kSourceOnly)
+    return {inputs.source, given};
   const std::string& secret = inputs.key.value()->secret(kName);
   const PatchOptions patch = options.patch.value_or(PatchOptions{});
   const std::shared_ptr<Domain> marked = patched(*inputs.source, secret, patch);
@@ -59,7 +64,7 @@ void checkDomain(const Model& model, const Dataset& data, const std::string& nam
 
 void check(const Model& model, const Domains& domains, const Options& options) {
   model.requireTrainable(kName);
-  if (domains.targets.empty())
+  if (domains.targets.empty() && options.variant != Variant::kSourceOnly)
     fail(ErrorCode::kOutOfRange, "expected at least one target domain, received none");
   const FitData source = domains.source->fit(kName);
   domains.source->select(kName);
@@ -199,8 +204,17 @@ PatchFigures patchFigures(const Inputs& inputs, const Options& options) {
 }
 
 Output run(const Inputs& inputs, const Options& options, Report& report, Job& job) {
-  const Domains domains = domainsOf(inputs, options);
+  Domains domains = domainsOf(inputs, options);
   check(*inputs.model, domains, options);
+  const bool controlled = options.control && options.alpha > 0;
+  const bool augments = options.variant == Variant::kSourceOnly && options.alpha > 0;
+  job.plan((controlled ? 1.5 : 1) + (augments ? kAugmentationUnits : 0));
+  if (augments) {
+    Augmented augmented = augment(*inputs.model->to(job.device()), *inputs.source,
+                                  options.augmentation.value(), job, kAugmentationUnits);
+    domains.targets = {augmented.domain};
+    report.augmentation = std::move(augmented.figures);
+  }
   State state;
   state.options = &options;
   state.source = domains.source->fit(kName);
@@ -209,8 +223,6 @@ Output run(const Inputs& inputs, const Options& options, Report& report, Job& jo
   state.model = inputs.model->clone()->to(job.device());
   report.featureLayer = options.featureLayer.value_or(featureLayerOf(state.model));
   state.split = SplitModel(state.model, report.featureLayer);
-  const bool controlled = options.control && options.alpha > 0;
-  job.plan(controlled ? 1.5 : 1);
 
   const Value before = job.memo("before", [&] { return measure(*state.model, domains, job); });
   state.floor = before.asList()[0].asDouble() - options.sourceFloor;

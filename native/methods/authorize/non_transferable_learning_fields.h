@@ -19,7 +19,7 @@ namespace espalier {
 
 namespace non_transferable_learning {
 
-enum class Variant { kTargetSpecified, kOwnership, kAuthorization };
+enum class Variant { kTargetSpecified, kSourceOnly, kOwnership, kAuthorization };
 enum class Preset { kEspalier, kPaper };
 enum class Reduction { kBatchMean, kElementwise };
 enum class BatchNorm { kJoint, kFrozen };
@@ -30,6 +30,7 @@ template <>
 struct EnumNames<non_transferable_learning::Variant> {
   using E = non_transferable_learning::Variant;
   static constexpr EnumName<E> kNames[] = {{E::kTargetSpecified, "targetSpecified"},
+                                           {E::kSourceOnly, "sourceOnly"},
                                            {E::kOwnership, "ownership"},
                                            {E::kAuthorization, "authorization"}};
 };
@@ -73,6 +74,32 @@ struct KernelOptions : MmdKernels {
   }
 };
 
+struct AugmentationOptions {
+  int64_t latent = 128;
+  int64_t channels = 128;  // of the artist's first convolution, and twice those of the critic's last
+  int64_t steps = 800;
+  int64_t batchSize = 64;
+  double learningRate = 2e-4;
+  double classWeight = 0.1;
+  std::vector<double> distances = {0.1, 0.2, 0.3, 0.4, 0.5};
+  int64_t directions = 4;
+  int64_t distanceSteps = 60;
+  int64_t imagesPerCell = 512;
+  template <class V>
+  void fields(V&& visit) {
+    visit("latent", latent, {.min = 1, .max = 65536});
+    visit("channels", channels, {.min = 16, .max = 16384});
+    visit("steps", steps, {.min = 1, .max = 10000000});
+    visit("batchSize", batchSize, {.min = 2, .max = 65536});
+    visit("learningRate", learningRate, {.min = 0, .exclusiveMin = true});
+    visit("classWeight", classWeight, {.min = 0});
+    visit("distances", distances, {.min = 0, .exclusiveMin = true});
+    visit("directions", directions, {.min = 1, .max = 64});
+    visit("distanceSteps", distanceSteps, {.min = 1, .max = 10000000});
+    visit("imagesPerCell", imagesPerCell, {.min = 2, .max = 10000000});
+  }
+};
+
 struct Options {
   Variant variant = Variant::kTargetSpecified;
   Preset preset = Preset::kEspalier;  // names the values that the caller's layer filled in
@@ -97,6 +124,7 @@ struct Options {
   bool control = true;
   LiteralOr<"auto", bool> keepZeros;
   Precision precision = Precision::kFloat32;
+  std::optional<AugmentationOptions> augmentation;  // sourceOnly
   // ownership, authorization
   std::optional<PatchOptions> patch;
   std::optional<double> decoys;  // share of the plain source images
@@ -125,8 +153,36 @@ struct Options {
     visit("control", control);
     visit("keepZeros", keepZeros);
     visit("precision", precision);
+    visit("augmentation", augmentation);
     visit("patch", patch);
     visit("decoys", decoys, {.min = 0, .max = 1});
+  }
+};
+
+// The images of one distance and direction.
+struct CellFigures {
+  double distance = 0;
+  int64_t direction = 0;
+  double discrepancy = 0;  // at the end
+  double agreement = 0;    // of the critic
+  template <class V>
+  void fields(V&& visit) {
+    visit("distance", distance);
+    visit("direction", direction);
+    visit("discrepancy", discrepancy);
+    visit("agreement", agreement);
+  }
+};
+
+struct AugmentationFigures {
+  int64_t images = 0;
+  double agreement = 0;  // of the given model
+  std::vector<CellFigures> cells;
+  template <class V>
+  void fields(V&& visit) {
+    visit("images", images);
+    visit("agreement", agreement);
+    visit("cells", cells);
   }
 };
 
@@ -220,6 +276,7 @@ struct Report {
   std::vector<Reading> readings;
   int64_t steps = 0;
   std::optional<ControlFigures> control;
+  std::optional<AugmentationFigures> augmentation;
   std::optional<PatchFigures> patch;
   template <class V>
   void fields(V&& visit) {
@@ -230,6 +287,7 @@ struct Report {
     visit("readings", readings);
     visit("steps", steps);
     visit("control", control);
+    visit("augmentation", augmentation);
     visit("patch", patch);
   }
 };
