@@ -271,6 +271,40 @@ test(
 );
 
 test(
+  'a mask that was learned without the source is repeated without it',
+  async () => {
+    const { source, target, model } = await stripedTask();
+    const { model: locked } = await authorize.maskPruning(model, {
+      variant: 'sourceFree',
+      target,
+      generator: {
+        latent: 16,
+        channels: 16,
+        steps: 150,
+        laterSteps: 30,
+        memory: 300,
+        confidence: 0.5,
+        weightNorm: 1,
+      },
+      steps: 12,
+      readings: 4,
+      batchSize: 16,
+      learningRate: 4e-3,
+      sourceFloor: 1,
+      controls: false,
+      seed: 3,
+      threads: 1,
+    });
+    const options = { source, target, ...few, counts: [16], steps: 2, stepFactors: [1] };
+    const { figures } = (await evaluate.authorization(model, locked, options)).report;
+    assert.equal(figures.controls[1]?.notRun, null);
+    assert.deepEqual(figures.binding.data, { source: 0, target: 192, targetLabels: false });
+    assert.equal(figures.binding.revocable, true);
+  },
+  kSlow,
+);
+
+test(
   'a mark is no barrier that could be repeated without its key; a run that was resumed does not say how long it took',
   async () => {
     const { source, target, model } = await stripedTask();
@@ -292,7 +326,7 @@ test(
     const { figures } = (await evaluate.authorization(model, marked, options)).report;
     assert.match(
       figures.controls[1]?.notRun ?? '',
-      /was run as 'ownership': only as 'targetSpecified' it can be repeated/,
+      /was run as 'ownership': only as 'targetSpecified' it can be repeated, without a key/,
     );
     assert.deepEqual(figures.binding.data, { source: 192, target: 0, targetLabels: false });
     assert.equal(figures.binding.seconds, null);

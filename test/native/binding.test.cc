@@ -68,6 +68,11 @@ TEST("binding: the data that a run needed, from what its manifest says of it") {
   EXPECT_EQ(part.source, 200);
   EXPECT_EQ(part.target, 100);
   EXPECT(!part.targetLabels);
+  const Value free = Value::Map{{"variant", "sourceFree"}};
+  const DataNeeded alone = dataNeeded(entry(free, Value::Map{{"target", domain("t", 500, 50)}})).value();
+  EXPECT_EQ(alone.source, 0);
+  EXPECT_EQ(alone.target, 550);
+  EXPECT(!alone.targetLabels);
   // No target: a mark.
   const DataNeeded mark =
       dataNeeded(entry(Value::Map{}, Value::Map{{"source", domain("s", 1000, 0)}})).value();

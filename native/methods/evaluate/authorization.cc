@@ -331,29 +331,31 @@ class Judge {
           .set("strength", "fixed");
       options.set("loss", "ntp");
     } else if (method == "authorize.nonTransferableLearning") {
-      requireVariant(options, "targetSpecified");
+      requireTarget(options);
       options.set("alpha", 0.0).set("control", false);
     } else if (method == "authorize.maskPruning") {
-      requireVariant(options, "sourceAvailable");
       options.set("lambda", 0.0).set("controls", false);
     } else {
       fail(ErrorCode::kTargetUnreachable, method, " has no form without its protecting terms");
     }
-    return job_
-        .run(method,
-             Value::Map{{"model", handle(inputs_.original)},
-                        {"source", handle(inputs_.source)},
-                        {"target", Value::List{handle(inputs_.target)}}},
-             options, controlUnits())
-        .output<Model>("model");
+    return job_.run(method, protectingInputs(), options, controlUnits()).output<Model>("model");
   }
 
-  // The others need what is not here: a key, or images that were made.
-  void requireVariant(const Value& options, const char* variant) const {
-    const std::string& found = options.at("variant").asString();
-    if (found == variant) return;
-    fail(ErrorCode::kTargetUnreachable, report_.method.value(), " was run as '", found, "': only as '",
-         variant, "' it can be repeated from the source and the target");
+  // The original, and of the domains those that the run read.
+  Value protectingInputs() const {
+    const Value& given = protection_.at("inputs");
+    Value inputs = Value::Map{{"model", handle(inputs_.original)}};
+    if (given.find("source") != nullptr) inputs.set("source", handle(inputs_.source));
+    if (given.find("target") != nullptr) inputs.set("target", Value::List{handle(inputs_.target)});
+    return inputs;
+  }
+
+  // The other variants need a key, which is not here.
+  void requireTarget(const Value& options) const {
+    const std::string& variant = options.at("variant").asString();
+    if (variant == "targetSpecified") return;
+    fail(ErrorCode::kTargetUnreachable, report_.method.value(), " was run as '", variant,
+         "': only as 'targetSpecified' it can be repeated, without a key");
   }
 
   // A control that cannot run is named, with the reason.

@@ -32,9 +32,13 @@ int64_t imagesOf(const Value* domains, double share) {
          samplesIn(*domains, "select");
 }
 
+bool isNamed(const Value* value, std::string_view name) {
+  return value != nullptr && value->isString() && value->asString() == name;
+}
+
 bool readsTargetLabels(const Value& options) {
-  const Value* labels = findIn(options, "targetLabels");
-  return labels == nullptr || labels->asString() != "pseudo";
+  return !isNamed(findIn(options, "targetLabels"), "pseudo") &&
+         !isNamed(findIn(options, "variant"), "sourceFree");
 }
 
 }  // namespace
