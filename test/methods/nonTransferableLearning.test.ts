@@ -19,6 +19,18 @@ const kShort = {
   seed: 3,
 } as const;
 const kLong = { steps: 400, learningRate: 2e-3, alpha: 3 } as const;
+const kAround = {
+  latent: 16,
+  channels: 32,
+  steps: 150,
+  batchSize: 16,
+  learningRate: 5e-4,
+  classWeight: 1,
+  distances: [0.1, 0.5],
+  directions: 2,
+  distanceSteps: 20,
+  imagesPerCell: 40,
+};
 const kPatch = { density: 0.25, cell: 2, value: 120 } as const;
 
 // A network that sees where things are: global pooling does not, and cannot tell one pattern from another.
@@ -288,6 +300,11 @@ test('a run that is resumed from any of its checkpoints ends with the same bytes
   for (const [name, own] of Object.entries({
     target: { variant: 'targetSpecified', target, batchNorm: 'joint', control: true },
     ownership: { variant: 'ownership', key, patch: kPatch, control: false },
+    around: {
+      variant: 'sourceOnly',
+      augmentation: { ...kAround, steps: 8, distanceSteps: 3, imagesPerCell: 20 },
+      control: false,
+    },
     licence: { variant: 'authorization', key, target, patch: kPatch, control: false },
   } as const)) {
     const { straight, resumed } = await endsOf(folder, name, 5, (how) =>
@@ -297,6 +314,41 @@ test('a run that is resumed from any of its checkpoints ends with the same bytes
     for (const end of resumed) assert.equal(end, straight, name);
   }
 });
+
+test(
+  'source-only: images around the source are made and trained against, and the source is kept',
+  async () => {
+    const source = await stripes();
+    const { model: narrow, report } = await authorize.nonTransferableLearning(await trained(source), {
+      variant: 'sourceOnly',
+      source,
+      augmentation: kAround,
+      ...kShort,
+    });
+    const { augmentation, targets, control } = report.figures;
+    assert.deepEqual(Object.keys(report.inputs ?? {}).sort(), ['model', 'source']);
+    assert.equal(augmentation?.images, 160);
+    assert.deepEqual(
+      augmentation?.cells.map(({ distance, direction }) => [distance, direction]),
+      [
+        [0.1, 0],
+        [0.1, 1],
+        [0.5, 0],
+        [0.5, 1],
+      ],
+    );
+    for (const cell of augmentation?.cells ?? []) {
+      // Beyond its distance nothing pushes; the class is kept.
+      assert.ok(cell.discrepancy >= 0 && cell.discrepancy <= cell.distance + 1, JSON.stringify(cell));
+      assert.ok(cell.agreement > 0.35, JSON.stringify(cell));
+    }
+    assert.equal(targets[0]?.domain, 'around stripes');
+    assert.ok((report.figures.readings.at(-1)?.targetLoss ?? 0) > 3, JSON.stringify(report.figures.readings));
+    assert.deepEqual(control?.targets, []);
+    assert.ok((await accuracyOn(narrow, source)) > 0.85, JSON.stringify(report.figures.source));
+  },
+  { timeoutMs: 120_000 },
+);
 
 test('the preset has the values of the official code, as far as the variant has the options', async () => {
   const [source, target] = [await stripes(), await brightness()];
