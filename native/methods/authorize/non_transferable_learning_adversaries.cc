@@ -118,7 +118,8 @@ Critic::Critic(const AugmentationOptions& options, int64_t classes, const std::v
   own(parameters_, device);
 }
 
-Critic::Opinion Critic::operator()(const at::Tensor& images, std::optional<at::Generator> dropping) const {
+Critic::Opinion Critic::operator()(const at::Tensor& images,
+                                   const std::optional<at::Generator>& dropping) const {
   size_t at = 0;
   const auto next = [&]() -> const at::Tensor& { return parameters_[at++]; };
   at::Tensor x = images * 2 - 1;

@@ -53,7 +53,7 @@ class Critic {
     at::Tensor logits;    // [n, classes]
   };
   // With a generator a quarter of the channels is dropped, as while it is trained.
-  Opinion operator()(const at::Tensor& images, std::optional<at::Generator> dropping = {}) const;
+  Opinion operator()(const at::Tensor& images, const std::optional<at::Generator>& dropping = {}) const;
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
 
   template <class V>
