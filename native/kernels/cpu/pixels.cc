@@ -252,8 +252,30 @@ void pooledGradient(const float* x, const Image& image, InputGradients parts, co
   });
 }
 
+void routedGradient(const Image& image, const float* scale, const float* dy, const int32_t* chosen,
+                    float* dx) {
+  const int64_t stride = image.channels;
+  const int64_t line = image.width * stride;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> scales(scale + first);
+    forWindows(image, [&](int64_t out, int64_t in) __attribute__((always_inline)) {
+      const float* __restrict given = dy + out + first;
+      const int32_t* __restrict where = chosen + out + first;
+      const int64_t places[] = {0, stride, line, line + stride};
+      for (int32_t place = 0; place < 4; ++place) {
+        float* __restrict to = dx + in + first + places[place];
+        for (int i = 0; i < kWidth; ++i) {
+          const float share = scales.lane[i] * given[i];
+          to[i] = where[i] == place ? share : 0;
+        }
+      }
+    });
+  });
+}
+
 constexpr PixelPasses kPasses = {
-    sums, squares, relu, reluPool, gradientSums, gradient, pooledGradientSums, pooledGradient, pool};
+    sums,           squares,        relu, reluPool, gradientSums, gradient, pooledGradientSums,
+    pooledGradient, routedGradient, pool};
 
 }  // namespace
 
