@@ -80,7 +80,8 @@ def race(name, layer):
 
     o = OPTIONS
     source, target = Samples("mnist"), Samples("mnist-m")
-    net = Split(trained(name, source), layer)
+    # Convolutions and pools are faster so.
+    net = Split(trained(name, source), layer).to(memory_format=torch.channels_last)
     pairs = [
         domain.batches(o["batchSize"], o["steps"], "train", 1, "protect", 0, i)
         for i, domain in enumerate((source, target))
