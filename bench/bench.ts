@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { findSample } from '../lib/data/find.js';
 import { type Case, cases } from './cases/index.js';
 import { type Contest, contest, contests, table } from './contest.js';
 import { interval, quantile } from './statistics.js';
@@ -51,7 +52,10 @@ export async function bench(argv: string[]): Promise<void> {
   const [trials, threads] = [Number(values.trials), Number(values.threads)];
   const before = os.loadavg()[0];
   const outcomes: Outcome[] = [];
-  for (const each of cases.filter(({ name }) => isChosen(name))) {
+  const chosen = cases.filter(({ name }) => isChosen(name));
+  // Before anything runs: what is missing would end all races.
+  for (const sample of new Set(chosen.flatMap(({ samples }) => samples ?? []))) await findSample(sample);
+  for (const each of chosen) {
     const outcome = await race(each, trials, threads);
     outcomes.push(outcome);
     console.log(line(outcome));

@@ -2,6 +2,8 @@
 the reference of the parity test, and the other side of the race 'map'.
 """
 
+import copy
+
 import torch
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
@@ -52,3 +54,52 @@ class MaskLearning:
             torch._foreach_clamp_min_(list(self.scores.values()), LOWEST)
             torch._foreach_clamp_max_(list(self.scores.values()), HIGHEST)
         return {"sourceLoss": source_loss.detach(), "targetLoss": target_loss.detach()}
+
+
+# --- The race
+
+
+def race(name):
+    """Learns a mask over a network; the line of the trial tells how many weights it cuts."""
+    import time
+
+    from common import tell
+    from digits import Samples, trained
+
+    o = OPTIONS
+    source, target = Samples("mnist"), Samples("mnist-m")
+    # Convolutions and pools are faster so.
+    net = trained(name, source).to(memory_format=torch.channels_last)
+    pairs = [
+        domain.batches(o["batchSize"], o["steps"], "train", 1, "mask", 0, i)
+        for i, domain in enumerate((source, target))
+    ]
+    start = time.perf_counter()
+    source.accuracy(net), target.accuracy(net)
+    run = MaskLearning(net, o)
+    sums = torch.zeros(2)
+    for ours, theirs in zip(*pairs):
+        figures = run.step(ours, theirs)
+        sums += torch.stack([figures["sourceLoss"], figures["targetLoss"]])
+    masked = copy.deepcopy(net)
+    masked.load_state_dict({path: value.detach() for path, value in run.masked().items()}, strict=False)
+    source.accuracy(masked)
+    source.accuracy(masked), target.accuracy(masked)
+    ms = (time.perf_counter() - start) * 1000
+    cut = sum(int((score <= o["threshold"]).sum()) for score in run.scores.values())
+    tell(ms, cut, torch.cat([source.all, target.all]))
+
+
+OPTIONS = {
+    "lambda": 0.1,
+    "beta": 0.5,
+    "capOver": "sample",
+    "scoreStart": 0.01,
+    "threshold": 0.005,
+    "learningRate": 5e-4,
+    "steps": 200,
+    "batchSize": 32,
+}
+
+if __name__ == "__main__":
+    race("transfer")

@@ -55,3 +55,67 @@ class Learning:
         self.optimizer.step()
         self.steps += 1
         return {name: value.detach() for name, value in figures.items()}
+
+
+# --- The race
+
+
+class Split(torch.nn.Module):
+    """A sequential network cut behind a layer."""
+
+    def __init__(self, net, layer):
+        super().__init__()
+        self.encode, self.head = net[: layer + 1], net[layer + 1 :]
+
+    def forward(self, x):
+        return self.head(self.encode(x))
+
+
+def race(name, layer):
+    """Trains a network away from a target; the line of the trial tells the mean loss of both domains."""
+    import time
+
+    from common import tell
+    from digits import Samples, trained
+
+    o = OPTIONS
+    source, target = Samples("mnist"), Samples("mnist-m")
+    # Convolutions and pools are faster so.
+    net = Split(trained(name, source), layer).to(memory_format=torch.channels_last)
+    pairs = [
+        domain.batches(o["batchSize"], o["steps"], "train", 1, "protect", 0, i)
+        for i, domain in enumerate((source, target))
+    ]
+    start = time.perf_counter()
+    source.accuracy(net), target.accuracy(net)
+    run = Learning(net, 10, o)
+    sums = torch.zeros(2)
+    for ours, theirs in zip(*pairs):
+        figures = run.step(ours, theirs)
+        sums += torch.stack([figures["sourceLoss"], figures["targetLoss"]])
+    source.accuracy(net)
+    held = {path: value.clone() for path, value in net.state_dict().items()}
+    net.load_state_dict(held)
+    source.accuracy(net), target.accuracy(net)
+    ms = (time.perf_counter() - start) * 1000
+    tell(ms, sums.mean().item() / o["steps"], torch.cat([source.all, target.all]))
+
+
+OPTIONS = {
+    "alpha": 1,
+    "beta": 1,
+    "capTarget": 5,
+    "capOver": "sample",
+    "capDiscrepancy": 1,
+    "reduction": "batchMean",
+    "kernels": {"count": 5, "factor": 2},
+    "batchNorm": "frozen",
+    "steps": 200,
+    "batchSize": 32,
+    "learningRate": 1e-3,
+    "learningRateDecay": 1,
+    "weightDecay": 0,
+}
+
+if __name__ == "__main__":
+    race("transfer", 5)

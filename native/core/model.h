@@ -105,7 +105,7 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   // applied, differentiable unless the caller holds a NoGradGuard. ERR_MODEL_RUN when the output is not one
   // float matrix.
   at::Tensor logits(const at::Tensor& inputs, Mode mode) const;
-  // The same to train on: in train mode layers are fused, which is faster and differs by rounding.
+  // The same to train on: layers are fused, which is faster and differs by rounding.
   at::Tensor trainingLogits(const at::Tensor& inputs, Mode mode) const;
   at::Tensor logits(const at::Tensor& inputs, Mode mode, const std::vector<TapPoint>& points,
                     Taps& taps) const;

@@ -100,6 +100,20 @@ at::Tensor takeStatistics(const at::Tensor& x, const at::Tensor& runningMean,
   return statistics;
 }
 
+// The same rows of what is known.
+at::Tensor knownStatistics(const at::Tensor& mean, const at::Tensor& variance, double epsilon) {
+  const int64_t channels = mean.numel();
+  at::Tensor statistics = at::empty({2, channels}, mean.options());
+  auto* values = statistics.mutable_data_ptr<float>();
+  const auto* means = mean.const_data_ptr<float>();
+  const auto* variances = variance.const_data_ptr<float>();
+  for (int64_t c = 0; c < channels; ++c) {
+    values[c] = means[c];
+    values[channels + c] = static_cast<float>(1 / std::sqrt(static_cast<double>(variances[c]) + epsilon));
+  }
+  return statistics;
+}
+
 at::Tensor emptyImages(const at::Tensor& like, int64_t shrink) {
   return at::empty({like.size(0), like.size(1), like.size(2) / shrink, like.size(3) / shrink},
                    like.options().memory_format(at::MemoryFormat::ChannelsLast));
@@ -115,8 +129,8 @@ bool isNormFusable(const at::Tensor& input, bool pooled) {
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
     const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
-    const OptionalTensor& runningMean, const OptionalTensor& runningVariance, double momentum, double epsilon,
-    bool pooled) {
+    const OptionalTensor& runningMean, const OptionalTensor& runningVariance, bool training, double momentum,
+    double epsilon, bool pooled) {
   constexpr const char* kOp = "batch_norm_relu_forward_";
   checkImages(kOp, "input", input);
   if (pooled) checkPooled(kOp, input);
@@ -125,8 +139,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
   checkPerChannel(kOp, "bias", bias, channels);
   checkPerChannel(kOp, "running_mean", runningMean, channels);
   checkPerChannel(kOp, "running_var", runningVariance, channels);
-  const at::Tensor statistics =
-      takeStatistics(input, orUndefined(runningMean), orUndefined(runningVariance), momentum, epsilon);
+  TORCH_CHECK_VALUE(
+      training || (orUndefined(runningMean).defined() && orUndefined(runningVariance).defined()), kOp,
+      ": expected running_mean and running_var where training is off, received none");
+  const at::Tensor statistics = training ? takeStatistics(input, orUndefined(runningMean),
+                                                          orUndefined(runningVariance), momentum, epsilon)
+                                         : knownStatistics(*runningMean, *runningVariance, epsilon);
   const cpu::PixelPasses& passes = cpu::pixelPasses();
   const cpu::Image image = imageOf(input);
   const std::vector<float> values = affinesOf(orUndefined(weight), orUndefined(bias), statistics);
@@ -151,7 +169,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
     const at::Tensor& gradient, const at::Tensor& input, const OptionalTensor& optionalWeight,
-    const OptionalTensor& optionalBias, const at::Tensor& statistics, const at::Tensor& chosen) {
+    const OptionalTensor& optionalBias, const at::Tensor& statistics, const at::Tensor& chosen, bool training,
+    std::array<bool, 3> wanted) {
   constexpr const char* kOp = "batch_norm_relu_backward";
   checkImages(kOp, "input", input);
   const int64_t channels = input.size(1);
@@ -181,18 +200,23 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
   const auto* given = gradient.const_data_ptr<float>();
   const auto* mean = statistics.const_data_ptr<float>();
   const auto* where = chosen.const_data_ptr<int32_t>();
+  const bool wantsWeight = weight.defined() && wanted[1];
+  const bool wantsBias = bias.defined() && wanted[2];
   // Sums of dy, then of dy (x - mean).
-  const std::vector<double> sums = addUp(input, 2 * channels, [&](int64_t sample, double* row) {
-    const float* x = from + sample * size;
-    if (pooled) {
-      passes.pooledGradientSums(x, image, mean, given + sample * size / 4, where + sample * size / 4, row,
-                                row + channels);
-    } else {
-      passes.gradientSums(x, image, affines, mean, given + sample * size, row, row + channels);
-    }
-  });
-  at::Tensor dWeight = at::empty({weight.defined() ? channels : 0}, statistics.options());
-  at::Tensor dBias = at::empty({bias.defined() ? channels : 0}, statistics.options());
+  std::vector<double> sums(static_cast<size_t>(2 * channels));
+  if (training || wantsWeight || wantsBias) {
+    sums = addUp(input, 2 * channels, [&](int64_t sample, double* row) {
+      const float* x = from + sample * size;
+      if (pooled) {
+        passes.pooledGradientSums(x, image, mean, given + sample * size / 4, where + sample * size / 4, row,
+                                  row + channels);
+      } else {
+        passes.gradientSums(x, image, affines, mean, given + sample * size, row, row + channels);
+      }
+    });
+  }
+  at::Tensor dWeight = at::empty({wantsWeight ? channels : 0}, statistics.options());
+  at::Tensor dBias = at::empty({wantsBias ? channels : 0}, statistics.options());
   const auto count = static_cast<double>(input.size(0) * image.height * image.width);
   std::vector<float> slopes(static_cast<size_t>(channels));
   std::vector<float> offsets(static_cast<size_t>(channels));
@@ -201,17 +225,22 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
     const auto inverse = static_cast<double>(mean[channels + c]);
     const auto scale = static_cast<double>(affines.scale[c]);
     const double centred = sums[i + static_cast<size_t>(channels)];
-    if (weight.defined()) dWeight.mutable_data_ptr<float>()[c] = static_cast<float>(centred * inverse);
-    if (bias.defined()) dBias.mutable_data_ptr<float>()[c] = static_cast<float>(sums[i]);
-    slopes[i] = static_cast<float>(-scale * inverse * inverse * centred / count);
-    offsets[i] = static_cast<float>(-scale * sums[i] / count);
+    if (wantsWeight) dWeight.mutable_data_ptr<float>()[c] = static_cast<float>(centred * inverse);
+    if (wantsBias) dBias.mutable_data_ptr<float>()[c] = static_cast<float>(sums[i]);
+    // Known statistics do not follow the input.
+    slopes[i] = training ? static_cast<float>(-scale * inverse * inverse * centred / count) : 0;
+    offsets[i] = training ? static_cast<float>(-scale * sums[i] / count) : 0;
   }
+  if (!wanted[0]) return {at::empty({0}, statistics.options()), dWeight, dBias};
   const cpu::InputGradients parts = {affines.scale, slopes.data(), mean, offsets.data()};
   at::Tensor dInput = emptyImages(input, 1);
   auto* to = dInput.mutable_data_ptr<float>();
   forEachSample(input, [&](int64_t sample) {
     const float* x = from + sample * size;
-    if (pooled) {
+    if (pooled && !training) {
+      passes.routedGradient(image, affines.scale, given + sample * size / 4, where + sample * size / 4,
+                            to + sample * size);
+    } else if (pooled) {
       passes.pooledGradient(x, image, parts, given + sample * size / 4, where + sample * size / 4,
                             to + sample * size);
     } else {

@@ -1,12 +1,13 @@
 #pragma once
 
+#include <array>
 #include <tuple>
 
 #include <ATen/core/Tensor.h>
 
 #include "kernels/ops.h"
 
-// Batch norm in training, the relu behind it, and with `pooled` the maximum of 2 x 2 windows behind that,
+// Batch norm, the relu behind it, and with `pooled` the maximum of 2 x 2 windows behind that,
 // over channels-last float32 images [N, C, H, W] on the CPU.
 namespace espalier::kernels {
 
@@ -16,16 +17,17 @@ using OptionalTensor = std::optional<at::Tensor>;
 ESPALIER_EXPORT bool isNormFusable(const at::Tensor& input, bool pooled);
 
 // The output; [2, C]: means and 1 / sqrt(variance + epsilon); where each window's maximum stands, int32 of
-// the output's shape, row by row, 4 where nothing is above zero; without `pooled` empty. Running statistics
-// follow as batch_norm's.
+// the output's shape, row by row, 4 where nothing is above zero; without `pooled` empty. In training running
+// statistics follow as batch_norm's; else they are the statistics, and have to be there.
 ESPALIER_EXPORT std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
     const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
-    const OptionalTensor& runningMean, const OptionalTensor& runningVariance, double momentum, double epsilon,
-    bool pooled);
-// Gradients of input, weight and bias; empty for those that are not there.
+    const OptionalTensor& runningMean, const OptionalTensor& runningVariance, bool training, double momentum,
+    double epsilon, bool pooled);
+// Gradients of input, weight and bias; empty for those that are not there or not wanted.
 ESPALIER_EXPORT std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
     const at::Tensor& gradient, const at::Tensor& input, const OptionalTensor& weight,
-    const OptionalTensor& bias, const at::Tensor& statistics, const at::Tensor& chosen);
+    const OptionalTensor& bias, const at::Tensor& statistics, const at::Tensor& chosen, bool training,
+    std::array<bool, 3> wanted);
 // relu and pooling alone, without a gradient.
 ESPALIER_EXPORT at::Tensor reluPool(const at::Tensor& input);
 

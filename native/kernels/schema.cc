@@ -63,11 +63,12 @@ TORCH_LIBRARY(espalier, m) {
   // Layers between convolutions, on the CPU.
   m.def(
       "batch_norm_relu_forward_(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, "
-      "Tensor(b!)? running_var, float momentum, float epsilon, bool pooled) "
+      "Tensor(b!)? running_var, bool training, float momentum, float epsilon, bool pooled) "
       "-> (Tensor output, Tensor statistics, Tensor chosen)");
   m.def(
       "batch_norm_relu_backward(Tensor gradient, Tensor input, Tensor? weight, Tensor? bias, "
-      "Tensor statistics, Tensor chosen) -> (Tensor input, Tensor weight, Tensor bias)");
+      "Tensor statistics, Tensor chosen, bool training, bool[3] wanted) "
+      "-> (Tensor input, Tensor weight, Tensor bias)");
   m.def("relu_pool(Tensor input) -> Tensor");
 
   m.def("instruction_set() -> str");

@@ -82,8 +82,11 @@ const std::vector<Rewriting>& rewritings() {
        "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %no, %momentum, %eps, %yes)\n"
        "  %r : Tensor = aten::relu(%n)\n"
        "  %out : Tensor = aten::max_pool2d(%r, %twos, %twos, %zeros, %ones, %no)\n",
-       {"aten::batch_norm", "espalier_graph::relu_pool"},
-       true},
+       {"espalier_graph::batch_norm_relu"}},
+      {"norm in inference and relu",
+       "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %no, %momentum, %eps, %yes)\n"
+       "  %out : Tensor = aten::relu(%n)\n",
+       {"espalier_graph::batch_norm_relu"}},
       {"a norm that is read twice",
        "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
        "  %r : Tensor = aten::relu(%n)\n"

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from learned_threshold import SplitMix64, far, mix, permutation, relative
+from learned_threshold import far, relative
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench/pytorch"))
 from ntp import Protection, reestimate  # noqa: E402
+from shuffle import SplitMix64, mix, permutation  # noqa: E402
 
 SOURCE, TARGET = 80, 96
 

@@ -86,7 +86,7 @@ void layOut(Graph& graph, Value* input) {
 bool fuseOne(Graph& graph) {
   for (Node* node : allNodes(graph)) {
     // batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled)
-    const bool isNorm = is(node, {"aten::batch_norm"}) && isConstant(node->input(5), c10::IValue(true));
+    const bool isNorm = is(node, {"aten::batch_norm"});
     Node* relu = isNorm ? onlyReader(node) : node;
     if (relu == nullptr || !isRelu(relu)) continue;
     Node* pool = onlyReader(relu);
@@ -94,7 +94,7 @@ bool fuseOne(Graph& graph) {
     if (isNorm) {
       layOut(graph, node->input(0));
       std::vector<Value*> inputs;
-      for (const size_t i : {0, 1, 2, 3, 4, 6, 7}) inputs.push_back(node->input(i));
+      for (const size_t i : {0, 1, 2, 3, 4, 5, 6, 7}) inputs.push_back(node->input(i));
       {
         const torch::jit::WithInsertPoint point(node);
         inputs.push_back(graph.insertConstant(pooled));

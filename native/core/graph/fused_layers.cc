@@ -20,10 +20,10 @@ OptionalTensor ifDefined(const at::Tensor& tensor) {
 }
 
 at::Tensor plain(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
-                 const OptionalTensor& mean, const OptionalTensor& variance, double momentum, double epsilon,
-                 bool pooled) {
-  const at::Tensor output = at::relu(at::batch_norm(input, weight, bias, mean, variance, /*training=*/true,
-                                                    momentum, epsilon, /*cudnn_enabled=*/true));
+                 const OptionalTensor& mean, const OptionalTensor& variance, bool training, double momentum,
+                 double epsilon, bool pooled) {
+  const at::Tensor output = at::relu(at::batch_norm(input, weight, bias, mean, variance, training, momentum,
+                                                    epsilon, /*cudnn_enabled=*/true));
   return pooled ? at::max_pool2d(output, {2, 2}) : output;
 }
 
@@ -31,12 +31,13 @@ at::Tensor plain(const at::Tensor& input, const OptionalTensor& weight, const Op
 struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const OptionalTensor& weight,
                             const OptionalTensor& bias, const OptionalTensor& runningMean,
-                            const OptionalTensor& runningVariance, double momentum, double epsilon,
-                            bool pooled) {
+                            const OptionalTensor& runningVariance, bool training, double momentum,
+                            double epsilon, bool pooled) {
     auto [output, statistics, chosen] = kernels::batchNormReluForward(
-        input, weight, bias, runningMean, runningVariance, momentum, epsilon, pooled);
+        input, weight, bias, runningMean, runningVariance, training, momentum, epsilon, pooled);
     context->save_for_backward(
         {input, weight.value_or(at::Tensor()), bias.value_or(at::Tensor()), statistics, chosen});
+    context->saved_data["training"] = training;
     context->saved_data["epsilon"] = epsilon;
     return output;
   }
@@ -45,25 +46,44 @@ struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
     const variable_list saved = context->get_saved_variables();
     const variable_list parts =
         at::GradMode::is_enabled()
-            ? differentiable(saved, context->saved_data["epsilon"].toDouble(), gradients[0])
-            : once(saved, gradients[0]);
-    return {parts[0], parts[1], parts[2], {}, {}, {}, {}, {}};
+            ? differentiable(saved, context->saved_data, gradients[0])
+            : once(saved, context->saved_data["training"].toBool(), wanted(*context, saved), gradients[0]);
+    return {parts[0], parts[1], parts[2], {}, {}, {}, {}, {}, {}};
   }
 
  private:
-  static variable_list once(const variable_list& saved, const at::Tensor& gradient) {
-    auto [input, weight, bias] =
-        kernels::batchNormReluBackward(gradient.contiguous(at::MemoryFormat::ChannelsLast), saved[0],
-                                       ifDefined(saved[1]), ifDefined(saved[2]), saved[3], saved[4]);
-    return {input, saved[1].defined() ? weight : at::Tensor(), saved[2].defined() ? bias : at::Tensor()};
+  // What this backward is asked for, of input, weight and bias; torch counts those that are there.
+  static std::array<bool, 3> wanted(const AutogradContext& context, const variable_list& saved) {
+    std::array<bool, 3> all = {};
+    size_t edge = 0;
+    for (size_t i = 0; i < all.size(); ++i) all[i] = saved[i].defined() && context.needs_input_grad(edge++);
+    return all;
+  }
+
+  static variable_list once(const variable_list& saved, bool training, std::array<bool, 3> wanted,
+                            const at::Tensor& gradient) {
+    auto [input, weight, bias] = kernels::batchNormReluBackward(
+        gradient.contiguous(at::MemoryFormat::ChannelsLast), saved[0], ifDefined(saved[1]),
+        ifDefined(saved[2]), saved[3], saved[4], training, wanted);
+    return {wanted[0] ? input : at::Tensor(), wanted[1] ? weight : at::Tensor(),
+            wanted[2] ? bias : at::Tensor()};
   }
 
   // A gradient that is to be differentiated itself.
-  static variable_list differentiable(const variable_list& saved, double epsilon,
+  static variable_list differentiable(const variable_list& saved,
+                                      ska::flat_hash_map<std::string, at::IValue>& scalars,
                                       const at::Tensor& gradient) {
+    const bool training = scalars["training"].toBool();
     const bool pooled = saved[4].numel() > 0;
-    const at::Tensor output =
-        plain(saved[0], ifDefined(saved[1]), ifDefined(saved[2]), {}, {}, 0, epsilon, pooled);
+    OptionalTensor mean;
+    OptionalTensor variance;
+    if (!training) {
+      mean = saved[3][0];
+      variance = saved[3][1].pow(-2);
+    }
+    const double epsilon = training ? scalars["epsilon"].toDouble() : 0;
+    const at::Tensor output = plain(saved[0], ifDefined(saved[1]), ifDefined(saved[2]), mean, variance,
+                                    training, 0, epsilon, pooled);
     variable_list trained;
     for (size_t i = 0; i < 3; ++i) {
       if (saved[i].defined() && saved[i].requires_grad()) trained.push_back(saved[i]);
@@ -83,16 +103,17 @@ struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
 
 at::Tensor batchNormRelu(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
                          const OptionalTensor& runningMean, const OptionalTensor& runningVariance,
-                         double momentum, double epsilon, bool pooled) {
+                         bool training, double momentum, double epsilon, bool pooled) {
   bool fusable = kernels::isNormFusable(input, pooled);
   for (const OptionalTensor* each : {&weight, &bias, &runningMean, &runningVariance}) {
     const at::Tensor tensor = each->value_or(at::Tensor());
     fusable =
         fusable && (!tensor.defined() || (tensor.scalar_type() == at::kFloat && tensor.is_contiguous()));
   }
-  return fusable ? BatchNormRelu::apply(input, weight, bias, runningMean, runningVariance, momentum, epsilon,
-                                        pooled)
-                 : plain(input, weight, bias, runningMean, runningVariance, momentum, epsilon, pooled);
+  return fusable
+             ? BatchNormRelu::apply(input, weight, bias, runningMean, runningVariance, training, momentum,
+                                    epsilon, pooled)
+             : plain(input, weight, bias, runningMean, runningVariance, training, momentum, epsilon, pooled);
 }
 
 // Convolutions and the kernels are fastest with the channels side by side; what follows keeps that layout.
@@ -107,10 +128,15 @@ at::Tensor channelsLast(const at::Tensor& input) {
 }
 
 at::Tensor reluPool(const at::Tensor& input) {
+  if (!kernels::isNormFusable(input, /*pooled=*/true)) return at::max_pool2d(at::relu(input), {2, 2});
   const bool isTrained = at::GradMode::is_enabled() && input.requires_grad();
-  return !isTrained && kernels::isNormFusable(input, /*pooled=*/true)
-             ? kernels::reluPool(input)
-             : at::max_pool2d(at::relu(input), {2, 2});
+  if (!isTrained) return kernels::reluPool(input);
+  // A norm that changes nothing.
+  const OptionalTensor none;
+  const OptionalTensor mean = torch::zeros({input.size(1)});
+  const OptionalTensor variance = torch::ones({input.size(1)});
+  return BatchNormRelu::apply(input, none, none, mean, variance, /*training=*/false, /*momentum=*/0.0,
+                              /*epsilon=*/0.0, /*pooled=*/true);
 }
 
 }  // namespace
@@ -118,7 +144,7 @@ at::Tensor reluPool(const at::Tensor& input) {
 TORCH_LIBRARY(espalier_graph, m) {
   m.def(
       "batch_norm_relu(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, "
-      "Tensor(b!)? running_var, float momentum, float epsilon, bool pooled) -> Tensor");
+      "Tensor(b!)? running_var, bool training, float momentum, float epsilon, bool pooled) -> Tensor");
   m.def("relu_pool(Tensor input) -> Tensor");
   m.def("channels_last(Tensor(a) input) -> Tensor(a)");
 }

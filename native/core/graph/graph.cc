@@ -45,11 +45,11 @@ struct Graph::Impl {
   ir::LayerAnalysis analysis;
   ir::Hooks hooks;
   ir::Program program;
-  std::optional<ir::Program> training;  // fused, for train mode
   bool usesRandomness = false;
 
   std::mutex mutex;  // guards the programs below, which are made on first use
   std::map<Points, std::shared_ptr<const ir::Program>> tapped;
+  std::optional<ir::Program> training;  // fused
 
   Impl(const torch::jit::Module& source, Mode sourceMode)
       : module(source),
@@ -59,7 +59,6 @@ struct Graph::Impl {
         analysis(ir::findLayers(module, *graph)),
         hooks(module, mode),
         program(graph, "forward") {
-    if (mode == Mode::kTrain) training.emplace(ir::fused(*graph), "forward to train");
     for (const torch::jit::Node* node : ir::allNodes(*graph)) {
       usesRandomness = usesRandomness || ir::drawsRandomNumbers(*node);
     }
@@ -79,6 +78,12 @@ struct Graph::Impl {
     } catch (...) {
       failFromTorch(ErrorCode::kModelRun, "the model failed while it ran");
     }
+  }
+
+  const ir::Program& trainingProgram() {
+    const std::lock_guard lock(mutex);
+    if (!training) training.emplace(ir::fused(*graph), "forward to train");
+    return *training;
   }
 
   std::shared_ptr<const ir::Program> programFor(const std::vector<TapPoint>& points) {
@@ -120,7 +125,7 @@ c10::IValue Graph::run(std::vector<c10::IValue> inputs) const {
 }
 
 c10::IValue Graph::train(std::vector<c10::IValue> inputs) const {
-  return impl_->run(impl_->training ? *impl_->training : impl_->program, std::move(inputs), {});
+  return impl_->run(impl_->trainingProgram(), std::move(inputs), {});
 }
 
 c10::IValue Graph::run(std::vector<c10::IValue> inputs, const std::vector<TapPoint>& points,
@@ -134,7 +139,7 @@ c10::IValue Graph::run(std::vector<c10::IValue> inputs, const std::vector<TapPoi
   return output;
 }
 
-Graph::Split Graph::split(const std::optional<std::string>& path) const {
+Graph::Split Graph::split(const std::optional<std::string>& path, bool fused) const {
   if (!impl_->hooks.empty()) {
     fail(ErrorCode::kModelUnsupported,
          "cannot split a model with hooks around its forward: export it without them");
@@ -148,19 +153,17 @@ Graph::Split Graph::split(const std::optional<std::string>& path) const {
     fail(ErrorCode::kInvalidArgType, "expected the path of a layer for split, received '", *path, "'");
   }
   ir::SplitGraphs graphs = ir::splitGraph(*impl_->graph, impl_->analysis, layer);
-  // In evaluation a split has the bits of the whole.
-  const auto fused = [this](const std::shared_ptr<torch::jit::Graph>& graph) {
-    return impl_->mode == Mode::kTrain ? ir::fused(*graph) : graph;
+  const auto programOf = [fused](const std::shared_ptr<torch::jit::Graph>& graph, const char* name) {
+    return std::make_shared<const ir::Program>(fused ? ir::fused(*graph) : graph, name);
   };
-  const auto encoder = std::make_shared<const ir::Program>(fused(graphs.encoder), "encoder");
-  const auto head = std::make_shared<const ir::Program>(fused(graphs.head), "head");
   Split split;
   split.layers = std::move(graphs.layers);
   split.at = std::move(graphs.at);
-  split.encode = [impl = impl_.get(), encoder](std::vector<c10::IValue> inputs) {
+  split.encode = [impl = impl_.get(),
+                  encoder = programOf(graphs.encoder, "encoder")](std::vector<c10::IValue> inputs) {
     return impl->run(*encoder, std::move(inputs), {}).toTensor();
   };
-  split.head = [impl = impl_.get(), head](const at::Tensor& features) {
+  split.head = [impl = impl_.get(), head = programOf(graphs.head, "head")](const at::Tensor& features) {
     try {
       return head->run({impl->module._ivalue(), features});
     } catch (...) {

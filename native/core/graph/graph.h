@@ -120,12 +120,13 @@ class Graph {
 
   // The bits of stock PyTorch with the same threads and batch.
   c10::IValue run(std::vector<c10::IValue> inputs) const;
-  // To train on: batch norms in training are fused with what follows them (fuse.h), and differ by rounding.
+  // To train on: batch norms and poolings are fused with what is around them (fuse.h), and differ by
+  // rounding.
   c10::IValue train(std::vector<c10::IValue> inputs) const;
   // As run(), and fills `taps[i]` for points[i].
   c10::IValue run(std::vector<c10::IValue> inputs, const std::vector<TapPoint>& points, Taps& taps) const;
-  // The forward in two parts, fused as in train(): `encode` gives the value between them, `head` goes on from
-  // it. Both read the module's weights of the moment.
+  // The forward in two parts, with `fused` as in train(), else with the bits of run(): `encode` gives the
+  // value between them, `head` goes on from it. Both read the module's weights of the moment.
   struct Split {
     std::function<at::Tensor(std::vector<c10::IValue>)> encode;
     std::function<c10::IValue(const at::Tensor& features)> head;
@@ -134,7 +135,7 @@ class Graph {
   };
   // Cut behind the layer at `path`; without one before the last pooling and flattening.
   // ERR_MODEL_UNSUPPORTED that says why where it cannot be cut.
-  Split split(const std::optional<std::string>& path = {}) const;
+  Split split(const std::optional<std::string>& path, bool fused) const;
 
   // Runs once under no-grad and tells the output size and cost of every layer call and of other products.
   std::vector<LayerCost> cost(std::vector<c10::IValue> inputs) const;

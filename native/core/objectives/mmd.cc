@@ -2,19 +2,41 @@
 
 #include <cmath>
 
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/utils.h>
 
 namespace espalier {
 
 namespace {
 
-// Squared distances of all pairs by the Gram matrix: memory for [N, N], never for [N, N, D].
-at::Tensor squaredDistances(const at::Tensor& points) {
+// Squared distances of all pairs by the Gram matrix: memory for [N, N], never for [N, N, D]; and one product
+// for the gradient, which autograd would make of three.
+// NOLINTBEGIN(readability-identifier-naming): `forward` and `backward` are torch's names
+struct SquaredDistances : torch::autograd::Function<SquaredDistances> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& points) {
+    const at::Tensor centred = centre(points);
+    const at::Tensor products = at::mm(centred, centred.t());
+    const at::Tensor squares = products.diagonal();
+    context->save_for_backward({points, centred});
+    return (squares.unsqueeze(1) + squares).sub_(products, 2).clamp_min_(0);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const torch::autograd::variable_list saved = context->get_saved_variables();
+    // A gradient that is to be differentiated itself.
+    const at::Tensor centred = at::GradMode::is_enabled() ? centre(saved[0]) : saved[1];
+    // No distance has a slope where two points are one: what was clamped has none either.
+    const at::Tensor pairs = gradients[0] + gradients[0].t();
+    const at::Tensor graph = at::diag(pairs.sum(1)) - pairs;
+    return {at::mm(graph * 2, centred)};
+  }
+
+ private:
   // Distances are the same from anywhere; from the middle their large parts do not have to cancel.
-  const at::Tensor centred = points - points.detach().mean(0);
-  const at::Tensor squares = centred.square().sum(1);
-  return (squares.unsqueeze(1) + squares - 2 * at::mm(centred, centred.t())).clamp_min(0);
-}
+  static at::Tensor centre(const at::Tensor& points) { return points - points.detach().mean(0); }
+};
+// NOLINTEND(readability-identifier-naming)
 
 // Of all kernels, summed.
 at::Tensor kernelSum(const at::Tensor& distances, const at::Tensor& width, const MmdKernels& kernels) {
@@ -33,19 +55,22 @@ at::Tensor kernelSum(const at::Tensor& distances, const at::Tensor& width, const
 }  // namespace
 
 at::Tensor maximumMeanDiscrepancy(const at::Tensor& a, const at::Tensor& b, const MmdKernels& kernels) {
-  const bool wide = a.scalar_type() == at::kDouble || a.size(1) > 50000;
-  const at::Tensor points = at::cat({a, b}).to(wide ? at::kDouble : at::kFloat);
+  return maximumMeanDiscrepancy(at::cat({a, b}), a.size(0), kernels);
+}
+
+at::Tensor maximumMeanDiscrepancy(const at::Tensor& both, int64_t n, const MmdKernels& kernels) {
+  const bool wide = both.scalar_type() == at::kDouble || both.size(1) > 50000;
+  const at::Tensor points = both.to(wide ? at::kDouble : at::kFloat);
   const auto pairs = static_cast<double>(points.size(0) * (points.size(0) - 1));
-  const at::Tensor distances = squaredDistances(points);
+  const at::Tensor distances = SquaredDistances::apply(points);
   const int64_t below = kernels.count / 2;
   const double middle = std::pow(kernels.factor, static_cast<double>(below));
   const at::Tensor width = distances.detach().sum() / pairs / middle + 1e-12;
   const at::Tensor sum = kernelSum(distances, width, kernels);
-  const int64_t n = a.size(0);
   const at::Tensor discrepancy = sum.slice(0, 0, n).slice(1, 0, n).mean() +
                                  sum.slice(0, n).slice(1, n).mean() - sum.slice(0, 0, n).slice(1, n).mean() -
                                  sum.slice(0, n).slice(1, 0, n).mean();
-  return discrepancy.to(a.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+  return discrepancy.to(both.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
 }
 
 }  // namespace espalier

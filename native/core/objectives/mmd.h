@@ -21,5 +21,7 @@ struct MmdKernels {
 // and for more than 50,000 features, where a sum in float32 is too coarse, and returned in float32 then. The
 // device is never waited for.
 at::Tensor maximumMeanDiscrepancy(const at::Tensor& a, const at::Tensor& b, const MmdKernels& kernels = {});
+// The same of samples that stand in one matrix, `n` of the first and then those of the second.
+at::Tensor maximumMeanDiscrepancy(const at::Tensor& both, int64_t n, const MmdKernels& kernels);
 
 }  // namespace espalier

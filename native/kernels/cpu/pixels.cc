@@ -226,34 +226,52 @@ void pooledGradientSums(const float* x, const Image& image, const float* mean, c
   });
 }
 
-void pooledGradient(const float* x, const Image& image, InputGradients parts, const float* dy,
-                    const int32_t* chosen, float* dx) {
+// All four places of a window at once, and nothing else: more, and the compiler makes branches of it.
+void routedGradient(const Image& image, const float* scale, const float* dy, const int32_t* chosen,
+                    float* dx) {
   const int64_t stride = image.channels;
   const int64_t line = image.width * stride;
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
-    const Values<kWidth> scale(parts.scale + first);
-    const Values<kWidth> slope(parts.slope + first);
-    const Values<kWidth> mean(parts.mean + first);
-    const Values<kWidth> offset(parts.offset + first);
+    const Values<kWidth> scales(scale + first);
     forWindows(image, [&](int64_t out, int64_t in) __attribute__((always_inline)) {
       const float* __restrict given = dy + out + first;
       const int32_t* __restrict where = chosen + out + first;
-      const int64_t places[] = {0, stride, line, line + stride};
-      for (int32_t place = 0; place < 4; ++place) {
-        const float* __restrict from = x + in + first + places[place];
-        float* __restrict to = dx + in + first + places[place];
-        for (int i = 0; i < kWidth; ++i) {
-          const float share = scale.lane[i] * given[i];
-          const float own = where[i] == place ? share : 0;
-          to[i] = own + (slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i]);
-        }
+      float* upperLeft = dx + in + first;
+      float* __restrict a = upperLeft;
+      float* __restrict b = upperLeft + stride;
+      float* __restrict c = upperLeft + line;
+      float* __restrict d = upperLeft + line + stride;
+      for (int i = 0; i < kWidth; ++i) {
+        const float share = scales.lane[i] * given[i];
+        const int32_t k = where[i];
+        a[i] = k == 0 ? share : 0;
+        b[i] = k == 1 ? share : 0;
+        c[i] = k == 2 ? share : 0;
+        d[i] = k == 3 ? share : 0;
       }
     });
   });
 }
 
+void pooledGradient(const float* x, const Image& image, InputGradients parts, const float* dy,
+                    const int32_t* chosen, float* dx) {
+  routedGradient(image, parts.scale, dy, chosen, dx);
+  const int64_t stride = image.channels;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> slope(parts.slope + first);
+    const Values<kWidth> mean(parts.mean + first);
+    const Values<kWidth> offset(parts.offset + first);
+    for (int64_t pixel = 0; pixel < image.height * image.width; ++pixel) {
+      const float* __restrict from = x + pixel * stride + first;
+      float* __restrict to = dx + pixel * stride + first;
+      for (int i = 0; i < kWidth; ++i) to[i] += slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i];
+    }
+  });
+}
+
 constexpr PixelPasses kPasses = {
-    sums, squares, relu, reluPool, gradientSums, gradient, pooledGradientSums, pooledGradient, pool};
+    sums,           squares,        relu, reluPool, gradientSums, gradient, pooledGradientSums,
+    pooledGradient, routedGradient, pool};
 
 }  // namespace
 

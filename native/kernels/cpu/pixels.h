@@ -43,6 +43,9 @@ struct PixelPasses {
                              const int32_t* chosen, double* sums, double* centred);
   void (*pooledGradient)(const float* x, const Image& image, InputGradients parts, const float* dy,
                          const int32_t* chosen, float* dx);
+  // The same without slope and offset.
+  void (*routedGradient)(const Image& image, const float* scale, const float* dy, const int32_t* chosen,
+                         float* dx);
   void (*pool)(const float* x, const Image& image, float* y);
 };
 

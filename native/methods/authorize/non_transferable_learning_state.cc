@@ -22,8 +22,11 @@ void add(State& state, Figure figure, const at::Tensor& value) {
   state.sums[figure] += value.detach();
 }
 
+// A matrix, in the order in which the features lie: distances are the same in any.
 at::Tensor flat(const at::Tensor& features) {
-  return (features.scalar_type() == at::kDouble ? features : features.to(at::kFloat)).flatten(1);
+  const at::Tensor values = features.scalar_type() == at::kDouble ? features : features.to(at::kFloat);
+  const bool channelsLast = values.dim() == 4 && values.is_contiguous(at::MemoryFormat::ChannelsLast);
+  return (channelsLast ? values.permute({0, 2, 3, 1}) : values).flatten(1);
 }
 
 // Some of the images with patterns that are not the secret one, each with its own.
@@ -56,14 +59,13 @@ Terms forward(State& state, const Batch& source, const Batch& target, StepContex
   const at::Tensor inputs = at::cat({source.inputs, target.inputs});
   at::Tensor features;
   const at::Tensor logits = context.forward(*state.model, inputs, modeOf(options), [&] {
-    features = state.split.encode(inputs, modeOf(options));
-    return state.split.head(features, modeOf(options));
+    features = state.split.trainingFeatures(inputs, modeOf(options));
+    return state.split.trainingHead(features, modeOf(options));
   });
   const at::Tensor losses = crossEntropy(logits, at::cat({source.labels, target.labels}), 0);
   Terms terms{losses.slice(0, 0, n), losses.slice(0, n), {}};
   if (options.beta.value) {
-    const at::Tensor vectors = flat(features);
-    terms.discrepancy = maximumMeanDiscrepancy(vectors.slice(0, 0, n), vectors.slice(0, n), options.kernels);
+    terms.discrepancy = maximumMeanDiscrepancy(flat(features), n, options.kernels);
   }
   return terms;
 }

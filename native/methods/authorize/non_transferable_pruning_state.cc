@@ -278,7 +278,7 @@ void headStep(State& state, const Batches& batches, StepContext& context) {
       at::Tensor features;
       {
         const torch::NoGradGuard noGrad;
-        features = state.split.encode(batch.inputs, Mode::kEval);
+        features = state.split.trainingFeatures(batch.inputs, Mode::kEval);
       }
       return state.targetHeads[i].head(features, Mode::kTrain);
     });

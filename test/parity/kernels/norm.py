@@ -1,5 +1,7 @@
 """Fused layers against the operators that they stand for."""
 
+import itertools
+
 import torch
 from common import Case, main, ops
 from torch.nn import functional
@@ -9,23 +11,29 @@ SHAPES = ((4, 3, 8, 8), (2, 16, 6, 10), (3, 35, 2, 2), (2, 2, 66, 130), (1, 1, 2
 NAMES = ("output", "input", "weight", "bias", "running mean", "running variance")
 
 
-def plain(x, weight, bias, mean, variance, momentum, epsilon, pooled):
-    y = torch.relu(functional.batch_norm(x, mean, variance, weight, bias, True, momentum, epsilon))
+def plain(x, weight, bias, mean, variance, training, momentum, epsilon, pooled):
+    y = torch.relu(functional.batch_norm(x, mean, variance, weight, bias, training, momentum, epsilon))
     return functional.max_pool2d(y, 2) if pooled else y
 
 
 class Fused(torch.autograd.Function):
     @staticmethod
-    def forward(context, x, weight, bias, mean, variance, momentum, epsilon, pooled):
-        y, statistics, chosen = ops.batch_norm_relu_forward_(x, weight, bias, mean, variance, momentum, epsilon, pooled)
+    def forward(context, x, weight, bias, mean, variance, training, momentum, epsilon, pooled):
+        y, statistics, chosen = ops.batch_norm_relu_forward_(
+            x, weight, bias, mean, variance, training, momentum, epsilon, pooled
+        )
         context.save_for_backward(x, weight, bias, statistics, chosen)
+        context.training = training
         return y
 
     @staticmethod
     def backward(context, gradient):
         x, weight, bias, statistics, chosen = context.saved_tensors
-        parts = ops.batch_norm_relu_backward(channels_last(gradient), x, weight, bias, statistics, chosen)
-        return (parts[0], None if weight is None else parts[1], None if bias is None else parts[2], *[None] * 5)
+        wanted = list(context.needs_input_grad[:3])
+        parts = ops.batch_norm_relu_backward(
+            channels_last(gradient), x, weight, bias, statistics, chosen, context.training, wanted
+        )
+        return (*(part if is_wanted else None for part, is_wanted in zip(parts, wanted)), *[None] * 6)
 
 
 def channels_last(x):
@@ -40,9 +48,9 @@ def drawn(shape, affine=True):
     return x, weight, bias, torch.randn(shape[1]), torch.rand(shape[1])
 
 
-def results(operator, inputs, pooled, momentum=0.3):
+def results(operator, inputs, pooled, training=True, momentum=0.3):
     x, weight, bias, mean, variance = inputs
-    y = operator(x, weight, bias, mean, variance, momentum, 1e-5, pooled)
+    y = operator(x, weight, bias, mean, variance, training, momentum, 1e-5, pooled)
     torch.manual_seed(7)
     leaves = [each for each in (x, weight, bias) if each is not None]
     gradients = torch.autograd.grad(y, leaves, torch.randn(y.shape).to(y.dtype))
@@ -62,26 +70,38 @@ class BatchNormRelu(Case):
     def test_values_and_gradients_are_those_of_float64(self):
         for shape in SHAPES:
             for pooled in (False, True) if is_even(shape) else (False,):
-                for affine in (True, False):
+                for affine, training in itertools.product((True, False), repeat=2):
                     inputs = drawn(shape, affine)
-                    exact = results(plain, widened(inputs), pooled)
-                    for name, found in results(Fused.apply, inputs, pooled).items():
+                    exact = results(plain, widened(inputs), pooled, training)
+                    for name, found in results(Fused.apply, inputs, pooled, training).items():
                         if found is not None:
                             expected = exact[name]
                             # A sum over a channel may cancel: then it is as good as its terms.
                             bound = 2e-6 * float(expected.abs().max()) + 1e-6
                             self.assert_within(found, expected, bound)
 
+    def test_only_what_is_wanted(self):
+        for training, pooled in itertools.product((True, False), repeat=2):
+            every = results(Fused.apply, drawn((4, 3, 8, 8)), pooled, training)
+            for name, at in (("input", 0), ("weight", 1), ("bias", 2)):
+                inputs = drawn((4, 3, 8, 8))
+                for i in range(3):
+                    inputs[i].requires_grad_(i == at)
+                y = Fused.apply(*inputs, training, 0.3, 1e-5, pooled)
+                torch.manual_seed(7)
+                (found,) = torch.autograd.grad(y, [inputs[at]], torch.randn(y.shape))
+                self.assertTrue(torch.equal(found, every[name]), name)
+
     def test_without_running_statistics(self):
         x, weight, bias, _, _ = drawn((4, 3, 8, 8))
-        found = Fused.apply(x, weight, bias, None, None, 0.1, 1e-5, True)
-        expected = plain(*widened((x, weight, bias)), None, None, 0.1, 1e-5, True)
+        found = Fused.apply(x, weight, bias, None, None, True, 0.1, 1e-5, True)
+        expected = plain(*widened((x, weight, bias)), None, None, True, 0.1, 1e-5, True)
         self.assert_within(found, expected, 1e-5)
 
     def test_refuses_what_it_is_not_for_by_name(self):
-        def refuses(words, x, *rest, pooled=False):
+        def refuses(words, x, *rest, training=True, pooled=False):
             with self.assertRaisesRegex(ValueError, words):
-                ops.batch_norm_relu_forward_(x, *rest, 0.1, 1e-5, pooled)
+                ops.batch_norm_relu_forward_(x, *rest, training, 0.1, 1e-5, pooled)
 
         x, weight, bias, mean, variance = (each.detach() for each in drawn((4, 3, 8, 8)))
         refuses("channels-last float32 images", x.double(), weight, bias, mean, variance)
@@ -89,12 +109,13 @@ class BatchNormRelu(Case):
         refuses("channels-last float32 images", x[0], weight, bias, mean, variance)
         refuses("3 float32 values on the CPU for weight", x, weight[:2], bias, mean, variance)
         refuses("3 float32 values on the CPU for running_mean", x, weight, bias, mean.double(), variance)
+        refuses("running_mean and running_var where training is off", x, weight, bias, None, variance, training=False)
         refuses("even height and width", channels_last(x[:, :, :7]), weight, bias, mean, variance, pooled=True)
         refuses("channels-last float32 images", channels_last(x[:1, :, :1, :1]), weight, bias, mean, variance)
-        _, statistics, chosen = ops.batch_norm_relu_forward_(x, weight, bias, mean, variance, 0.1, 1e-5, True)
+        _, statistics, chosen = ops.batch_norm_relu_forward_(x, weight, bias, mean, variance, True, 0.1, 1e-5, True)
         for gradient in (channels_last(torch.zeros(4, 3, 8, 8)), channels_last(torch.zeros(4, 3, 2, 8)), torch.zeros(4, 3, 4, 4)):
             with self.assertRaisesRegex(ValueError, "a channels-last gradient of shape"):
-                ops.batch_norm_relu_backward(gradient, x, weight, bias, statistics, chosen)
+                ops.batch_norm_relu_backward(gradient, x, weight, bias, statistics, chosen, True, [True] * 3)
         with self.assertRaisesRegex(ValueError, "even height and width"):
             ops.relu_pool(channels_last(x[:, :, :7]))
 
@@ -103,7 +124,7 @@ class BatchNormRelu(Case):
             x, weight, bias, mean, variance = drawn((2, 3, 4, 4))
             with torch.no_grad():
                 x[1, 1, 2, 3] = float("nan")
-            y = Fused.apply(x, weight, bias, mean, variance, 0.1, 1e-5, pooled)
+            y = Fused.apply(x, weight, bias, mean, variance, True, 0.1, 1e-5, pooled)
             self.assertTrue(y[:, 1].isnan().all())
             self.assertFalse(y[:, [0, 2]].isnan().any())
 

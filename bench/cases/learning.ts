@@ -1,0 +1,40 @@
+import { authorize } from '../../lib/index.js';
+import { tell } from '../trial.js';
+import { digits } from './digits.js';
+
+/** Trains a network away from a target, with the options of bench/pytorch/ntl.py and the same batches. */
+export async function raceLearning(net: string, featureLayer: string): Promise<void> {
+  const threads = Number(process.argv[2]);
+  const { source, target, model, digest } = await digits(net, threads);
+  const start = performance.now();
+  const { report } = await authorize.nonTransferableLearning(model, {
+    variant: 'targetSpecified',
+    source,
+    target,
+    alpha: 1,
+    beta: 1,
+    capTarget: 5,
+    capOver: 'sample',
+    capDiscrepancy: 1,
+    reduction: 'batchMean',
+    featureLayer,
+    kernels: { count: 5, factor: 2 },
+    batchNorm: 'frozen',
+    steps: 200,
+    batchSize: 32,
+    learningRate: 1e-3,
+    learningRateDecay: 1,
+    weightDecay: 0,
+    readings: 1,
+    sourceFloor: 1, // every iterate holds it: the last is returned
+    refreshBatches: 0,
+    control: false,
+    keepZeros: false,
+    precision: 'float32',
+    seed: 1,
+    threads,
+  });
+  const ms = performance.now() - start;
+  const { sourceLoss, targetLoss } = report.figures.readings[0] ?? {};
+  tell(ms, ((sourceLoss ?? Number.NaN) + (targetLoss ?? Number.NaN)) / 2, report, digest);
+}

@@ -1,0 +1,3 @@
+import { raceMasking } from './masking.js';
+
+await raceMasking('plain');

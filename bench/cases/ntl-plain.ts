@@ -1,0 +1,3 @@
+import { raceLearning } from './learning.js';
+
+await raceLearning('plain', '3');

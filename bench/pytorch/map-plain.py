@@ -1,0 +1,5 @@
+"""The race of map.py with a network without batch norm."""
+
+from map import race
+
+race("plain")
