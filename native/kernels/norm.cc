@@ -142,9 +142,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
   TORCH_CHECK_VALUE(
       training || (orUndefined(runningMean).defined() && orUndefined(runningVariance).defined()), kOp,
       ": expected running_mean and running_var where training is off, received none");
-  const at::Tensor statistics = training ? takeStatistics(input, orUndefined(runningMean),
-                                                          orUndefined(runningVariance), momentum, epsilon)
-                                         : knownStatistics(*runningMean, *runningVariance, epsilon);
+  const at::Tensor statistics =
+      training
+          ? takeStatistics(input, orUndefined(runningMean), orUndefined(runningVariance), momentum, epsilon)
+          : knownStatistics(orUndefined(runningMean), orUndefined(runningVariance), epsilon);
   const cpu::PixelPasses& passes = cpu::pixelPasses();
   const cpu::Image image = imageOf(input);
   const std::vector<float> values = affinesOf(orUndefined(weight), orUndefined(bias), statistics);

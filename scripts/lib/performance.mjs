@@ -84,7 +84,7 @@ function notes(cases) {
     'statistics; `-plain`: a network without batch norm), with the same start, batches and options on both sides.',
     "The five evaluations of 1,024 images count on both. PyTorch's tensors are channels-last in these four races, where",
     'that is faster for it, and in its default layout in the others. Both sides then call the same convolutions of',
-    'oneDNN, more than half of our step: that is what limits the ratio.',
+    'oneDNN, about half of our step: that is what limits the ratio.',
   ];
 }
 

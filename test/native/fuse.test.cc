@@ -181,7 +181,8 @@ std::vector<at::Tensor> computed(const std::shared_ptr<torch::jit::Graph>& graph
 }  // namespace
 
 TEST("fuse: values, running statistics and first and second gradients are those of the plain graph") {
-  for (const size_t which : {size_t{0}, size_t{1}}) {
+  // In training and in inference, with pooling and without.
+  for (const size_t which : {0, 1, 2, 3}) {
     const auto graph = parse(rewritings()[which].body);
     const auto fused = ir::fused(*graph);
     const auto found = computed(fused, at::kFloat, at::MemoryFormat::ChannelsLast);
@@ -201,7 +202,8 @@ TEST("fuse: values, running statistics and first and second gradients are those 
 }
 
 TEST("fuse: a network trains as its plain graph does, whatever its images' layout and number of channels") {
-  for (const int64_t channels : {1, 3}) {
+  for (const auto& [channels, mode] : std::vector<std::pair<int64_t, Mode>>{
+           {1, Mode::kTrain}, {3, Mode::kTrain}, {1, Mode::kEval}, {3, Mode::kEval}}) {
     CreateOptions options;
     options.inChannels = channels;
     options.widths = std::vector<int64_t>{8, 20, 16};
@@ -210,9 +212,8 @@ TEST("fuse: a network trains as its plain graph does, whatever its images' layou
     const auto twin = model->clone();
     torch::manual_seed(4);
     const at::Tensor images = torch::rand({6, channels, 32, 32});
-    const auto gradients = [&](Model& each, bool fused, const at::Tensor& given) {
-      const at::Tensor logits =
-          fused ? each.trainingLogits(given, Mode::kTrain) : each.logits(given, Mode::kTrain);
+    const auto gradients = [mode = mode](Model& each, bool fused, const at::Tensor& given) {
+      const at::Tensor logits = fused ? each.trainingLogits(given, mode) : each.logits(given, mode);
       logits.log_softmax(1).select(1, 0).sum().backward();
       std::vector<at::Tensor> all;
       for (const ParameterInfo& info : each.parameters()) all.push_back(info.tensor.grad());

@@ -31,7 +31,10 @@ TEST("split: head after encoder is the whole, for every architecture") {
     const at::Tensor images = torch::rand({4, 3, 32, 32});
     const at::Tensor features = split.encode(images, Mode::kEval);
     EXPECT(features.dim() == 4);
-    EXPECT(gap(split.head(features, Mode::kEval), model->logits(images, Mode::kEval)) == 0);
+    const at::Tensor logits = model->logits(images, Mode::kEval);
+    EXPECT(gap(split.head(features, Mode::kEval), logits) == 0);
+    const at::Tensor fused = split.trainingFeatures(images, Mode::kEval);
+    EXPECT(gap(split.trainingHead(fused, Mode::kEval), logits) <= 1e-5 * logits.abs().max().item<double>());
     EXPECT(!split.encoderParameters().empty());
     EXPECT(!split.headParameters().empty());
     EXPECT(split.encoderParameters().size() + split.headParameters().size() == model->parameters().size());
