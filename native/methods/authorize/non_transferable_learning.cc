@@ -30,6 +30,8 @@ constexpr double kFeatureDepth = 0.4;
 
 // Of the planned work, beside the training itself.
 constexpr double kAugmentationUnits = 2;
+// Images that it knows less of are not about what the model does.
+constexpr double kLeastAgreement = 0.5;
 
 // Where the model works, and where it must not.
 struct Domains {
@@ -214,6 +216,12 @@ Output run(const Inputs& inputs, const Options& options, Report& report, Job& jo
                                   options.augmentation.value(), job, kAugmentationUnits);
     domains.targets = {augmented.domain};
     report.augmentation = std::move(augmented.figures);
+    if (report.augmentation.value().agreement < kLeastAgreement) {
+      job.warn(
+          text("the model takes ", report.augmentation.value().agreement,
+               " of the made images for their class: they say little about its domain; make the generator "
+               "larger (augmentation.channels) or train it longer (augmentation.steps)"));
+    }
   }
   State state;
   state.options = &options;
