@@ -1,6 +1,7 @@
 """The same bits for any number of threads, in two runs and for AVX2 and AVX-512; the baseline close to them."""
 
 import hashlib
+import itertools
 import json
 import os
 import subprocess
@@ -55,11 +56,15 @@ def outputs():
     out["dual"] = [ops.admm_dual_(u, weights, z), *u]
     images = normal(7, (6 * 19 * 12 * 10,))[0].view(6, 19, 12, 10).contiguous(memory_format=torch.channels_last)
     weight, bias = normal(8, (19, 19))
-    for pooled in (False, True):
+    for training, pooled in itertools.product((True, False), (False, True)):
         mean, variance = torch.zeros(19), torch.ones(19)
-        y, statistics, chosen = ops.batch_norm_relu_forward_(images, weight, bias, mean, variance, 0.1, 1e-5, pooled)
-        parts = ops.batch_norm_relu_backward(y.sin(), images, weight, bias, statistics, chosen)
-        out[f"norm {pooled}"] = [y, statistics, chosen, mean, variance, *parts]
+        y, statistics, chosen = ops.batch_norm_relu_forward_(
+            images, weight, bias, mean, variance, training, 0.1, 1e-5, pooled
+        )
+        parts = ops.batch_norm_relu_backward(
+            y.sin(), images, weight, bias, statistics, chosen, training, [True] * 3
+        )
+        out[f"norm {training} {pooled}"] = [y, statistics, chosen, mean, variance, *parts]
     out["relu pool"] = [ops.relu_pool(images)]
     large = normal(6, (2**20 + 3,))
     for share in (0.1, 0.5, 0.9):
