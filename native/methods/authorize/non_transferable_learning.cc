@@ -30,6 +30,8 @@ constexpr double kFeatureDepth = 0.4;
 
 // Of the planned work, beside the training itself.
 constexpr double kAugmentationUnits = 2;
+// What authorize.verifyOwnership asks for by default.
+constexpr double kLeastMark = 0.5;
 // Images that it knows less of are not about what the model does.
 constexpr double kLeastAgreement = 0.5;
 
@@ -261,6 +263,11 @@ Output run(const Inputs& inputs, const Options& options, Report& report, Job& jo
   if (options.alpha > 0) state.model->mutableManifest().set("protected", true);
   describe(state, domains, before, report, job);
   if (inputs.key) report.patch = patchFigures(inputs, options);
+  if (options.variant == Variant::kOwnership && options.alpha > 0 &&
+      report.targets.front().drop.value_or(1) < kLeastMark) {
+    job.warn(text("the pattern takes ", report.targets.front().drop.value_or(0),
+                  " of the accuracy: it has not been taken up; train longer, or raise alpha"));
+  }
   if (controlled) report.control = controlOf(inputs, domains, options, job);
   return {state.model};
 }
