@@ -1,7 +1,6 @@
 #include "methods/authorize/mask_pruning.h"
 
 #include <algorithm>
-#include <set>
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -9,6 +8,7 @@
 #include "core/attack/transfer.h"
 #include "core/metrics.h"
 #include "core/random.h"
+#include "core/source_targets.h"
 #include "methods/authorize/mask_pruning_controls.h"
 #include "methods/authorize/mask_pruning_state.h"
 
@@ -27,13 +27,6 @@ constexpr const char* kName = "authorize.maskPruning";
 
 using Targets = std::vector<std::shared_ptr<Domain>>;
 
-void checkDomain(const Model& model, const Dataset& data, const std::string& name) {
-  const int64_t outputs = requireClassifier(model, data, text("domain ", name));
-  if (data.classes() == outputs) return;
-  fail(ErrorCode::kDataInvalid, kName, ": expected ", outputs,
-       " classes, as many as the model tells apart, in domain ", name, ", found ", data.classes());
-}
-
 // The domains that there are.
 struct Domains {
   std::shared_ptr<Domain> source;  // null: imagined
@@ -43,30 +36,11 @@ struct Domains {
       : source(inputs.source.value_or(nullptr)), targets(inputs.target.value_or(Targets{})) {}
 };
 
-void checkData(const Model& model, const Domains& domains, const Options& options) {
-  std::set<std::string> digests;
-  const auto checkFit = [&](const Domain& domain) {
-    const FitData data = domain.fit(kName);
-    if (!digests.insert(data->digest()).second) {
-      fail(ErrorCode::kDataInvalid, kName,
-           ": expected target domains that differ from the source and from each other, received the same fit "
-           "data again as ",
-           domain.name());
-    }
-    checkDomain(model, *data, domain.name());
-  };
-  if (domains.source) {
-    checkFit(*domains.source);
-    domains.source->select(kName);
-  }
-  if (domains.targets.empty() && options.variant != Variant::kDataFree)
-    fail(ErrorCode::kOutOfRange, kName, ": expected at least one target domain, received none");
-  for (const auto& target : domains.targets) checkFit(*target);
-}
-
 void check(const Model& model, const Domains& domains, const Options& options) {
   model.requireTrainable(kName);
-  checkData(model, domains, options);
+  if (domains.targets.empty() && options.variant != Variant::kDataFree)
+    fail(ErrorCode::kOutOfRange, kName, ": expected at least one target domain, received none");
+  requireSourceAndTargets(model, domains.source.get(), domains.targets, kName);
   if (options.threshold >= options.scoreStart) {
     fail(ErrorCode::kOutOfRange, kName, ": expected a threshold below scoreStart (", options.scoreStart,
          "), where every weight is kept, received ", options.threshold);
@@ -123,9 +97,7 @@ Phase<State> maskPhase(const Domains& domains, const Options& options) {
   }
   const int64_t rounds = options.rounds.value_or(1);
   const int64_t steps = options.steps.value() / rounds;
-  // As many readings as divide the steps evenly.
-  phase.epochs = options.readings / rounds;
-  while (steps % phase.epochs != 0) --phase.epochs;
+  phase.epochs = evenParts(steps, options.readings / rounds);
   phase.stepsPerEpoch = steps / phase.epochs;
   phase.step = step;
   phase.endEpoch = endReading;
@@ -188,10 +160,7 @@ int64_t classesOf(const Model& model, const std::vector<int64_t>& shape) {
 std::vector<std::optional<double>> measure(const Model& model, const State& state, const Domains& domains,
                                            Job& job) {
   std::vector<std::optional<double>> all = {sourceAccuracy(state, model, job)};
-  for (const auto& target : domains.targets) {
-    all.emplace_back();
-    if (target->has(Role::kSelect)) all.back() = evaluateBetween(model, target->select(kName), job).accuracy;
-  }
+  for (const auto& target : domains.targets) all.push_back(selectAccuracy(model, *target, job));
   return all;
 }
 
@@ -308,11 +277,7 @@ std::vector<std::optional<double>> measureBefore(const State& state, const Domai
   return remembered(job, "before", [&]() -> std::vector<std::optional<double>> {
     if (!state.imagination) return measure(*state.model, state, domains, job);
     std::vector<std::optional<double>> all = {1.0};
-    for (const auto& target : domains.targets) {
-      all.emplace_back();
-      if (target->has(Role::kSelect))
-        all.back() = evaluateBetween(*state.model, target->select(kName), job).accuracy;
-    }
+    for (const auto& target : domains.targets) all.push_back(selectAccuracy(*state.model, *target, job));
     return all;
   });
 }

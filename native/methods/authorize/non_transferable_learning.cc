@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include <torch/types.h>
 
 #include "core/metrics.h"
 #include "core/random.h"
+#include "core/source_targets.h"
 #include "core/train/trainable.h"
 #include "methods/authorize/non_transferable_learning_augment.h"
 #include "methods/authorize/non_transferable_learning_state.h"
@@ -58,32 +58,12 @@ Domains domainsOf(const Inputs& inputs, const Options& options) {
   return domains;
 }
 
-void checkDomain(const Model& model, const Dataset& data, const std::string& name) {
-  const int64_t outputs = requireClassifier(model, data, text("domain ", name));
-  if (data.classes() == outputs) return;
-  fail(ErrorCode::kDataInvalid, "expected ", outputs,
-       " classes, as many as the model tells apart, in domain ", name, ", found ", data.classes(),
-       ": source and target must have the same number of classes for ", kName);
-}
-
 void check(const Model& model, const Domains& domains, const Options& options) {
   model.requireTrainable(kName);
   if (domains.targets.empty() && options.variant != Variant::kSourceOnly)
     fail(ErrorCode::kOutOfRange, "expected at least one target domain, received none");
+  requireSourceAndTargets(model, domains.source.get(), domains.targets, kName);
   const FitData source = domains.source->fit(kName);
-  domains.source->select(kName);
-  checkDomain(model, *source, domains.source->name());
-  std::set<std::string> digests = {source->digest()};
-  for (const auto& target : domains.targets) {
-    const FitData fit = target->fit(kName);
-    if (!digests.insert(fit->digest()).second) {
-      fail(ErrorCode::kDataInvalid,
-           "expected target domains that differ from the source and from each other, received the same fit "
-           "data again as ",
-           target->name());
-    }
-    checkDomain(model, *fit, target->name());
-  }
   if (source->size() < 2) {
     fail(ErrorCode::kDataInvalid, "expected at least 2 samples in the fit data of domain ",
          domains.source->name(), ", found ", source->size(), ": the discrepancy needs pairs");
@@ -138,25 +118,18 @@ Phase<State> phaseOf(const Domains& domains, const Options& options) {
     for (const auto& target : domains.targets) addStream(*target);
   }
   const int64_t steps = stepsOf(domains, options);
-  // As many readings as divide the steps evenly.
-  phase.epochs = std::min(options.readings, steps);
-  while (steps % phase.epochs != 0) --phase.epochs;
+  phase.epochs = evenParts(steps, options.readings);
   phase.stepsPerEpoch = steps / phase.epochs;
   phase.step = step;
   phase.endEpoch = endReading;
   return phase;
 }
 
-std::optional<double> accuracyOn(const Model& model, const Domain& domain, Job& job) {
-  if (!domain.has(Role::kSelect)) return std::nullopt;
-  return evaluateBetween(model, domain.select(kName), job).accuracy;
-}
-
 // Accuracies on select data: the source's, then the targets'.
 Value measure(const Model& model, const Domains& domains, Job& job) {
   Value all = Value::List{};
-  all.push(toValue(accuracyOn(model, *domains.source, job)));
-  for (const auto& target : domains.targets) all.push(toValue(accuracyOn(model, *target, job)));
+  all.push(toValue(selectAccuracy(model, *domains.source, job)));
+  for (const auto& target : domains.targets) all.push(toValue(selectAccuracy(model, *target, job)));
   return all;
 }
 

@@ -11,6 +11,7 @@
 #include "core/metrics.h"
 #include "core/objectives/fisher.h"
 #include "core/random.h"
+#include "core/source_targets.h"
 #include "core/train/batch_norm.h"
 #include "methods/authorize/non_transferable_pruning_state.h"
 
@@ -44,18 +45,12 @@ Weights resolveWeights(const Options& options) {
   return weights;
 }
 
-void checkDomain(const Model& model, const Dataset& data, const std::string& name) {
-  const int64_t outputs = requireClassifier(model, data, text("domain ", name));
-  if (data.classes() != outputs) {
-    fail(ErrorCode::kDataInvalid, "expected ", outputs,
-         " classes, as many as the model tells apart, in domain ", name, ", found ", data.classes(),
-         ": source and target must have the same number of classes for ", kName);
-  }
-  const std::vector<int64_t> counts = data.classCounts();
+void checkCounts(const Domain& domain) {
+  const std::vector<int64_t> counts = domain.fit(kName)->classCounts();
   for (size_t c = 0; c < counts.size(); ++c) {
     if (counts[c] == 0) {
-      fail(ErrorCode::kDataInvalid, "expected samples of every class in the fit data of domain ", name,
-           ", found none of class ", c, ": add some, or renumber the classes");
+      fail(ErrorCode::kDataInvalid, "expected samples of every class in the fit data of domain ",
+           domain.name(), ", found none of class ", c, ": add some, or renumber the classes");
     }
   }
 }
@@ -64,20 +59,9 @@ void check(const Inputs& inputs, const Options& options) {
   inputs.model->requireTrainable(kName);
   if (inputs.target.empty())
     fail(ErrorCode::kOutOfRange, "expected at least one target domain, received none");
-  const FitData source = inputs.source->fit(kName);
-  inputs.source->select(kName);
-  checkDomain(*inputs.model, *source, inputs.source->name());
-  std::set<std::string> digests = {source->digest()};
-  for (const auto& target : inputs.target) {
-    const FitData fit = target->fit(kName);
-    if (!digests.insert(fit->digest()).second) {
-      fail(ErrorCode::kDataInvalid,
-           "expected target domains that differ from the source and from each other, "
-           "received the same fit data again as ",
-           target->name());
-    }
-    checkDomain(*inputs.model, *fit, target->name());
-  }
+  requireSourceAndTargets(*inputs.model, inputs.source.get(), inputs.target, kName);
+  checkCounts(*inputs.source);
+  for (const auto& target : inputs.target) checkCounts(*target);
   if (options.loss == ProtectionLoss::kNtl && options.attacker == Attacker::kSimulated) {
     fail(ErrorCode::kInvalidArgType,
          "expected attacker 'none' with loss 'ntl', received 'simulated': NTL's "
@@ -235,9 +219,7 @@ std::vector<Phase<State>> phasesOf(const State& state, const Inputs& inputs, con
     Phase<State> polish;
     polish.name = "polish";
     polish.streams = std::move(streams);
-    // As many readings as divide the steps evenly.
-    polish.epochs = std::min(kPolishReadings, options.polishSteps);
-    while (options.polishSteps % polish.epochs != 0) --polish.epochs;
+    polish.epochs = evenParts(options.polishSteps, kPolishReadings);
     polish.stepsPerEpoch = options.polishSteps / polish.epochs;
     polish.step = polishStep;
     polish.begin = beginPolish;
