@@ -116,6 +116,8 @@ TEST("key: a secret is fresh each time, survives its file, and opens no model") 
   EXPECT(ERROR_OF(Key::cut(*model, Mask(std::move(entries)))->secret("a patch")).code() ==
          ErrorCode::kInvalidArgType);
   std::string damaged = key->saveBytes();
-  damaged.replace(damaged.find("U8"), 2, "I8");
+  const auto type = damaged.find("U8");
+  EXPECT(type != std::string::npos);
+  damaged.at(type) = 'I';
   EXPECT(ERROR_OF(Key::fromBytes(damaged, "the key")).code() == ErrorCode::kDataInvalid);
 }
