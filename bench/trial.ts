@@ -56,6 +56,9 @@ export function python(): string {
   return fs.existsSync(own) ? own : 'python3';
 }
 
+/** Weights that are cut, of all layers. */
+export const zerosOf = (layers: { zeros: number }[]) => layers.reduce((sum, { zeros }) => sum + zeros, 0);
+
 /** Prints a trial of our side, which ran under `report`. */
 export function tell(
   ms: number,

@@ -1,5 +1,5 @@
 import { authorize } from '../../lib/index.js';
-import { tell } from '../trial.js';
+import { tell, zerosOf } from '../trial.js';
 import { digits } from './digits.js';
 
 /** Learns a mask over a network, with the options of bench/pytorch/map.py and the same batches. */
@@ -31,10 +31,5 @@ export async function raceMasking(net: string): Promise<void> {
     threads,
   });
   const ms = performance.now() - start;
-  tell(
-    ms,
-    report.figures.layers.reduce((sum, { zeros }) => sum + zeros, 0),
-    report,
-    digest,
-  );
+  tell(ms, zerosOf(report.figures.layers), report, digest);
 }

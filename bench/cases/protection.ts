@@ -1,6 +1,6 @@
 import type { NonTransferablePruningOptions } from '../../lib/authorize/nonTransferablePruning.js';
 import { authorize, Model } from '../../lib/index.js';
-import { tell } from '../trial.js';
+import { tell, zerosOf } from '../trial.js';
 import { stripes } from './data.js';
 
 /** Protects a fresh convnet in as many steps, evaluations and passes over batches as bench/pytorch/ntp.py. */
@@ -25,10 +25,5 @@ export async function raceProtection(
     threads,
   });
   const ms = performance.now() - start;
-  tell(
-    ms,
-    report.figures.layers.reduce((sum, { zeros }) => sum + zeros, 0),
-    report,
-    digest,
-  );
+  tell(ms, zerosOf(report.figures.layers), report, digest);
 }
