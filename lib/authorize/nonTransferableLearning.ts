@@ -48,7 +48,6 @@ const common = {
     .describe(
       'Batch norms while training: over source and target together, or with the statistics that the model has (dropout is off then).',
     ),
-  steps: count(1, 10000000).default(600).meta({ unit: 'steps' }).describe('Updates of the weights.'),
   epochs: count(1, 100000)
     .optional()
     .meta({ unit: 'epochs' })
@@ -84,6 +83,10 @@ const common = {
   keepZeros: keepZerosOption,
   precision: precisionOption,
 };
+
+// A secret pattern is taken up later than another domain.
+const steps = (usual: number) =>
+  count(1, 10000000).default(usual).meta({ unit: 'steps' }).describe('Updates of the weights.');
 
 const key = handle('Key').describe('A secret, made by Key.create(); the pattern follows from it.');
 const patch = patchOptions.prefault({}).describe('The pattern.');
@@ -134,10 +137,11 @@ const options = z.discriminatedUnion('variant', [
     target: oneOrList('Domain').describe(
       'Where it must not be of use, labelled: its fit data is trained against.',
     ),
+    steps: steps(600),
     ...common,
   }),
-  z.strictObject({ variant: z.literal('sourceOnly'), augmentation, ...common }),
-  z.strictObject({ variant: z.literal('ownership'), key, patch, decoys, ...common }),
+  z.strictObject({ variant: z.literal('sourceOnly'), augmentation, steps: steps(600), ...common }),
+  z.strictObject({ variant: z.literal('ownership'), key, patch, decoys, steps: steps(1200), ...common }),
   z.strictObject({
     variant: z.literal('authorization'),
     target: oneOrList('Domain')
@@ -146,6 +150,7 @@ const options = z.discriminatedUnion('variant', [
     key,
     patch,
     decoys,
+    steps: steps(1200),
     ...common,
   }),
 ]);

@@ -68,8 +68,8 @@ void check(const Model& model, const Domains& domains, const Options& options) {
     fail(ErrorCode::kDataInvalid, "expected at least 2 samples in the fit data of domain ",
          domains.source->name(), ", found ", source->size(), ": the discrepancy needs pairs");
   }
-  if (!options.epochs && options.readings > options.steps) {
-    fail(ErrorCode::kOutOfRange, "expected at most as many readings as steps (", options.steps,
+  if (!options.epochs && options.readings > options.steps.value()) {
+    fail(ErrorCode::kOutOfRange, "expected at most as many readings as steps (", options.steps.value(),
          "), received ", options.readings);
   }
 }
@@ -97,7 +97,7 @@ std::string featureLayerOf(const std::shared_ptr<Model>& model) {
 }
 
 int64_t stepsOf(const Domains& domains, const Options& options) {
-  if (!options.epochs) return options.steps;
+  if (!options.epochs) return options.steps.value();
   int64_t shortest = domains.source->fit(kName)->size();
   for (const auto& target : domains.targets) shortest = std::min(shortest, target->fit(kName)->size());
   return *options.epochs * std::max<int64_t>(1, shortest / options.batchSize);

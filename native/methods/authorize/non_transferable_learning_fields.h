@@ -112,7 +112,7 @@ struct Options {
   std::optional<std::string> featureLayer;
   KernelOptions kernels;
   BatchNorm batchNorm = BatchNorm::kFrozen;
-  int64_t steps = 600;
+  std::optional<int64_t> steps;  // each variant has a default of its own
   std::optional<int64_t> epochs;
   int64_t batchSize = 32;
   double learningRate = 1e-3;
