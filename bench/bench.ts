@@ -3,144 +3,131 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { findSample } from '../lib/data/find.js';
-import { type Case, cases } from './cases/index.js';
-import { type Contest, contest, contests, table } from './contest.js';
-import { interval, quantile } from './statistics.js';
-import { type Side, type Trial, trial } from './trial.js';
+import { isEspalierError, Model, prune } from '../lib/index.js';
+import { cases } from './cases/index.js';
+import { contest, contests } from './contest.js';
+import { race } from './race.js';
+import { lines, type Reading, read, readings } from './readings.js';
+import type { Setting } from './setting.js';
+import { type Race, table } from './sides.js';
 
-interface Outcome {
-  name: string;
-  unit: 'ms';
-  ours: Summary;
-  pytorch: Summary;
-  /** PyTorch's median over ours: above 1 we are faster. */
-  ratio: number;
-  ratioInterval: [number, number];
-  agreement: { difference: number; tolerance: number };
-  seed: number;
-  /** SHA-256 of the samples, null where there are none. */
-  data: string | null;
-  versions: Record<Side, Trial['versions']>;
-  date: string;
-}
-
-interface Summary {
-  median: number;
-  min: number;
-  quartiles: [number, number];
-  peakMegabytes: number;
-  trials: number[];
-}
-
-/** Each case in both languages, a fresh process a trial, the sides interleaved A B B A. */
+/** Races, and readings of us alone; written as JSON. */
 export async function bench(argv: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
     options: {
-      trials: { type: 'string', default: '7' },
+      trials: { type: 'string' },
       threads: { type: 'string', default: String(Math.min(2, os.availableParallelism())) },
+      device: { type: 'string', default: 'cpu' },
+      full: { type: 'boolean', default: false },
       out: { type: 'string', default: 'bench.json' },
     },
   });
-  const known = [...cases.map(({ name }) => name), ...contests];
+  const known = [...contests, ...cases, ...readings].map(({ name }) => name);
   const unknown = positionals.filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
-    throw new Error(`expected cases of ${known.join(', ')}, received ${unknown.join(', ')}`);
-  }
-  const isChosen = (name: string) => positionals.length === 0 || positionals.includes(name);
-  const [trials, threads] = [Number(values.trials), Number(values.threads)];
-  const before = os.loadavg()[0];
-  const outcomes: Outcome[] = [];
-  const chosen = cases.filter(({ name }) => isChosen(name));
-  // Before anything runs: what is missing would end all races.
-  for (const sample of new Set(chosen.flatMap(({ samples }) => samples ?? []))) await findSample(sample);
-  for (const each of chosen) {
-    const outcome = await race(each, trials, threads);
-    outcomes.push(outcome);
-    console.log(line(outcome));
-  }
-  const contested: Contest[] = [];
-  for (const name of contests.filter(isChosen)) {
-    const outcome = await contest(name, { trials, threads });
-    contested.push(outcome);
-    console.log(table(outcome));
-  }
-  const result = {
-    machine: {
-      cpu: os.cpus()[0]?.model ?? 'unknown',
-      cores: os.availableParallelism(),
-      threads,
-      memoryGigabytes: Math.round(os.totalmem() / 2 ** 30),
-      system: `${os.type()} ${os.release()}`,
-      // Above the number of cores, others were at work, and both sides waited for them.
-      loadAverage: { before, after: os.loadavg()[0] },
-    },
-    date: new Date().toISOString(),
-    cases: outcomes,
-    contests: contested,
+  if (unknown.length > 0) throw new Error(`expected ${known.join(', ')}, received ${unknown.join(', ')}`);
+  const setting: Setting = {
+    threads: count('--threads', values.threads),
+    device: deviceOf(values.device),
+    size: values.full ? 'full' : 'short',
+    ...(values.trials === undefined ? {} : { trials: count('--trials', values.trials) }),
   };
-  const out = path.resolve(values.out);
+  const reason = await missing(setting.device);
+  if (reason !== undefined) {
+    console.log(`skipped: ${reason}`);
+    return;
+  }
+  const chosen = <Plan extends { name: string; cpuOnly?: boolean }>(plans: Plan[]) =>
+    plans
+      .filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+      .filter(({ cpuOnly }) => setting.device === 'cpu' || !cpuOnly);
+  // Before anything runs: what is missing would end all races.
+  for (const sample of new Set(chosen(cases).flatMap(({ samples }) => samples ?? [])))
+    await findSample(sample);
+  const load = { before: os.loadavg()[0] ?? 0 };
+  const start = performance.now();
+  const races: Race[] = [];
+  const found: Reading[] = [];
+  const progress = counter(chosen(contests).length + chosen(cases).length + chosen(readings).length);
+  for (const each of chosen(contests)) {
+    progress(each.name);
+    show(races, await contest(each, setting), table);
+  }
+  for (const each of chosen(cases)) {
+    progress(each.name);
+    show(races, await race(each, setting), table);
+  }
+  for (const each of chosen(readings)) {
+    progress(each.name);
+    show(found, await read(each, setting), lines);
+  }
+  const seconds = Math.round((performance.now() - start) / 1000);
+  write(values.out, {
+    machine: machine(setting, { ...load, after: os.loadavg()[0] ?? 0 }),
+    size: setting.size,
+    date: new Date().toISOString(),
+    seconds,
+    races,
+    readings: found,
+  });
+  console.log(`Written: ${values.out} (${seconds} s)`);
+}
+
+function show<Result>(results: Result[], result: Result, words: (result: Result) => string): void {
+  results.push(result);
+  console.log(words(result));
+}
+
+// Where a person watches: what is being measured, on the line that the result then takes.
+function counter(total: number): (name: string) => void {
+  let at = 0;
+  return (name) => {
+    at += 1;
+    if (process.stderr.isTTY) process.stderr.write(`\r${at} of ${total}: ${name} ...\x1b[K\r`);
+  };
+}
+
+function count(option: string, given: string): number {
+  const value = Number(given);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`expected a whole number of 1 or more for ${option}, received ${given}`);
+  return value;
+}
+
+function deviceOf(given: string): Setting['device'] {
+  if (given === 'cpu' || given === 'cuda') return given;
+  throw new Error(`expected cpu or cuda for --device, received ${given}`);
+}
+
+/** Why nothing can be measured on a device; undefined where it can. */
+async function missing(device: Setting['device']): Promise<string | undefined> {
+  if (device === 'cpu') return undefined;
+  try {
+    const model = await Model.create('lenet5', { classes: 10, seed: 1 });
+    await prune.magnitude(model, { sparsity: 0.5, device });
+    return undefined;
+  } catch (error) {
+    if (isEspalierError(error) && error.code === 'ERR_DEVICE_UNAVAILABLE') return error.message;
+    throw error;
+  }
+}
+
+function machine({ threads, device }: Setting, loadAverage: { before: number; after: number }) {
+  return {
+    cpu: os.cpus()[0]?.model ?? 'unknown',
+    cores: os.availableParallelism(),
+    threads,
+    device,
+    memoryGigabytes: Math.round(os.totalmem() / 2 ** 30),
+    system: `${os.type()} ${os.release()}`,
+    // Above the number of cores, others were at work, and both sides waited for them.
+    loadAverage,
+  };
+}
+
+function write(file: string, result: object): void {
+  const out = path.resolve(file);
   fs.writeFileSync(`${out}.part`, `${JSON.stringify(result, null, 2)}\n`);
   fs.renameSync(`${out}.part`, out);
-  console.log(`Written: ${values.out}`);
-}
-
-async function race(each: Case, trials: number, threads: number): Promise<Outcome> {
-  const results: Record<Side, Trial[]> = { ours: [], pytorch: [] };
-  for (let i = 0; i < trials; i++) {
-    const order: Side[] = i % 2 === 0 ? ['ours', 'pytorch'] : ['pytorch', 'ours'];
-    for (const side of order) results[side].push(await trial(each.name, side, threads));
-  }
-  const difference = Math.max(
-    ...results.ours.map(({ check }, i) => each.difference(check, results.pytorch[i]?.check ?? Number.NaN)),
-  );
-  // A race between two that compute different things has no figure.
-  if (!(difference <= each.tolerance)) {
-    throw new Error(`${each.name}: the sides differ by ${difference}, expected at most ${each.tolerance}`);
-  }
-  const first = sameThroughout(each.name, results);
-  const ours = results.ours.map(({ ms }) => ms);
-  const pytorch = results.pytorch.map(({ ms }) => ms);
-  return {
-    name: each.name,
-    unit: 'ms',
-    ours: summarise(results.ours),
-    pytorch: summarise(results.pytorch),
-    ratio: quantile(pytorch, 0.5) / quantile(ours, 0.5),
-    ratioInterval: interval(pytorch, ours),
-    agreement: { difference, tolerance: each.tolerance },
-    seed: first.ours.seed,
-    data: first.ours.data,
-    versions: { ours: first.ours.versions, pytorch: first.pytorch.versions },
-    date: new Date().toISOString(),
-  };
-}
-
-// A trial a side, after seeing that all of them had the same samples and seed.
-function sameThroughout(name: string, { ours, pytorch }: Record<Side, Trial[]>): Record<Side, Trial> {
-  const first = { ours: ours[0] as Trial, pytorch: pytorch[0] as Trial };
-  const { data, seed } = first.ours;
-  const other = [...ours, ...pytorch].find((trial) => trial.data !== data || trial.seed !== seed);
-  if (other === undefined) return first;
-  const say = (trial: Pick<Trial, 'data' | 'seed'>) => `${trial.data} with seed ${trial.seed}`;
-  throw new Error(`${name}: expected the samples ${say(first.ours)} in every trial, found ${say(other)}`);
-}
-
-function summarise(trials: Trial[]): Summary {
-  const times = trials.map(({ ms }) => ms);
-  return {
-    median: quantile(times, 0.5),
-    min: Math.min(...times),
-    quartiles: [quantile(times, 0.25), quantile(times, 0.75)],
-    peakMegabytes: Math.max(...trials.map(({ peakMegabytes }) => peakMegabytes)),
-    trials: times,
-  };
-}
-
-function line({ name, ours, pytorch, ratio, ratioInterval }: Outcome): string {
-  const [low, high] = ratioInterval;
-  const side = ({ median, quartiles: [from, to] }: Summary) =>
-    `${median.toFixed(1)} ms (${from.toFixed(1)}-${to.toFixed(1)})`;
-  return `${name.padEnd(24)} ours ${side(ours)}  PyTorch ${side(pytorch)}  ratio ${ratio.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})`;
 }

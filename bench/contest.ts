@@ -1,11 +1,13 @@
 import path from 'node:path';
-import { interval, quantile } from './statistics.js';
-import { lastLine, python, root } from './trial.js';
+import type { Setting } from './setting.js';
+import { figuresOf, type Race } from './sides.js';
+import { interpreter, lastLine, root } from './trial.js';
 
 /** What one process of bench/contests/NAME.py prints: several sides, interleaved, from the same inputs. */
 interface Told {
   times: Record<string, number[]>;
   grownMegabytes: Record<string, number>;
+  compileSeconds: Record<string, number>;
   agreement: { difference: number; tolerance: number };
   weights: number;
   bytesMoved: Record<string, number>;
@@ -15,100 +17,110 @@ interface Told {
   seed: number;
 }
 
-export interface ContestSide {
-  median: number;
-  min: number;
-  quartiles: [number, number];
-  /** Its median over ours: above 1 we are faster; with the 95 % bootstrap interval. */
-  ratio: number;
-  ratioInterval: [number, number];
-  /** In the bytes that it must move at least, where the script says how many. */
-  gigabytesPerSecond?: number;
-  grownMegabytes?: number;
-  rounds: number[];
-}
-
-export interface Contest extends Omit<Told, 'times' | 'grownMegabytes' | 'bytesMoved'> {
+/** The operators against PyTorch, both called from Python. */
+export interface Contest {
   name: string;
-  unit: 'ms';
-  date: string;
-  sides: Record<string, ContestSide>;
+  title: string;
+  script: string;
+  args: string[];
+  goals: Record<string, number>;
 }
 
-/** The operators against PyTorch, both called from Python: bench/contests/NAME.py. */
-export const contests = ['ltp-step', 'masked-sgd', 'masked-adam', 'selection', 'resnet18-step'];
+const masked = (kind: 'sgd' | 'adam', millions?: number): Contest => ({
+  name: `masked-${kind}${millions ? `-${millions}m` : ''}`,
+  title: `a step of ${kind === 'sgd' ? 'SGD with momentum' : 'Adam'} under masks, 10 % kept`,
+  script: `masked-${kind}`,
+  args: millions ? ['--millions', String(millions)] : [],
+  goals:
+    kind === 'sgd'
+      ? { 'fused + foreach mask': 1.6, 'fused + bool masks': 2.2, 'prune style': 3 }
+      : { 'fused + foreach mask': 1.5 },
+});
 
-export interface ContestOptions {
-  trials: number;
-  threads: number;
-  /** A few weights and nothing compiled: only whether it runs. */
-  tiny?: boolean;
-}
+const selection = (millions: number): Contest => ({
+  name: `selection-${millions}m`,
+  title: 'masks that cut the 90 % of least magnitude, all tensors together',
+  script: 'selection',
+  args: ['--millions', String(millions)],
+  goals: { 'prune.global_unstructured': 300, 'cat + kthvalue': 30, 'cat + topk': 30 },
+});
+
+export const contests: Contest[] = [
+  masked('sgd'),
+  masked('sgd', 100),
+  masked('adam'),
+  masked('adam', 100),
+  {
+    name: 'ltp-step',
+    title: 'gates, threshold gradients and update of learned thresholds, ResNet-18',
+    script: 'ltp-step',
+    args: [],
+    goals: { eager: 10, compiled: 2.5, 'compiled formula': 2.5 },
+  },
+  selection(25),
+  selection(100),
+  {
+    name: 'resnet18-step',
+    title: 'a whole training step of ResNet-18, batch 32, our operators called from Python',
+    script: 'resnet18-step',
+    args: [],
+    goals: { dense: 1 / 1.03, eager: 1 },
+  },
+];
+
+const kProcesses = 3;
 
 /** Each trial is a process of its own; the rounds of all trials are taken together. */
 export async function contest(
-  name: string,
-  { trials, threads, tiny = false }: ContestOptions,
-): Promise<Contest> {
+  { name, title, script, args, goals }: Contest,
+  setting: Setting,
+  { tiny = false } = {},
+): Promise<Race> {
   const told: Told[] = [];
-  for (let i = 0; i < trials; i++) told.push(await tell(name, threads, tiny));
+  const program = path.join(root, 'bench/contests', `${script}.py`);
+  const { threads, device } = setting;
+  const given = [program, '--threads', String(threads), '--device', device];
+  for (let i = 0; i < (setting.trials ?? kProcesses); i++)
+    told.push(await lastLine<Told>(interpreter(), [...given, ...(tiny ? ['--tiny'] : args)], threads));
   const first = told[0];
-  if (!first) throw new Error(`expected at least one trial of ${name}, received ${trials}`);
-  const { difference, tolerance } = first.agreement;
-  const worst = Math.max(difference, ...told.map(({ agreement }) => agreement.difference));
+  if (!first) throw new Error(`expected at least one trial of ${name}, received ${setting.trials}`);
+  const { tolerance } = first.agreement;
+  const difference = Math.max(...told.map(({ agreement }) => agreement.difference));
   // A race between sides that compute different things has no figure.
-  if (!(worst <= tolerance))
-    throw new Error(`${name}: the sides differ by ${worst}, expected at most ${tolerance}`);
-  const { times, grownMegabytes, bytesMoved, ...facts } = first;
+  if (!(difference <= tolerance))
+    throw new Error(`${name}: the sides differ by ${difference}, expected at most ${tolerance}`);
   const rounds = (side: string) => told.flatMap((one) => one.times[side] ?? []);
-  const ours = rounds('ours');
-  const sides: Record<string, ContestSide> = {};
-  for (const side of Object.keys(times)) {
-    const all = rounds(side);
-    const median = quantile(all, 0.5);
-    const bytes = bytesMoved[side];
+  const most = (list: 'grownMegabytes' | 'compileSeconds', side: string) => {
+    const values = told.flatMap((one) => one[list][side] ?? []);
+    return values.length > 0 ? { [list]: Math.max(...values) } : {};
+  };
+  const sides: Race['sides'] = {};
+  for (const side of Object.keys(first.times)) {
+    const figures = figuresOf(rounds(side), rounds('ours'));
+    const bytes = first.bytesMoved[side];
     sides[side] = {
-      median,
-      min: Math.min(...all),
-      quartiles: [quantile(all, 0.25), quantile(all, 0.75)],
-      ratio: median / quantile(ours, 0.5),
-      ratioInterval: interval(all, ours),
-      ...(bytes === undefined ? {} : { gigabytesPerSecond: bytes / median / 1e6 }),
-      ...(grownMegabytes[side] === undefined ? {} : { grownMegabytes: grownMegabytes[side] }),
-      rounds: all,
+      ...figures,
+      ...(bytes === undefined ? {} : { gigabytesPerSecond: bytes / figures.median / 1e6 }),
+      ...most('grownMegabytes', side),
+      ...most('compileSeconds', side),
     };
   }
+  const { versions, leftOut, weights, instructionSet, seed } = first;
   return {
     name,
+    title,
+    kind: 'operators',
     unit: 'ms',
     date: new Date().toISOString(),
-    ...facts,
-    agreement: { difference: worst, tolerance },
+    device,
+    seed,
+    data: null,
+    versions: Object.fromEntries(Object.keys(sides).map((side) => [side, versions])),
+    agreement: { difference, tolerance },
+    goals,
     sides,
+    leftOut,
+    weights,
+    instructionSet,
   };
-}
-
-function tell(name: string, threads: number, tiny: boolean): Promise<Told> {
-  const script = path.join(root, 'bench/contests', `${name}.py`);
-  return lastLine(python(), [script, '--threads', String(threads), ...(tiny ? ['--tiny'] : [])], threads);
-}
-
-/** A table a contest. */
-export function table({ name, weights, instructionSet, sides, leftOut }: Contest): string {
-  const rows = Object.entries(sides).map(([side, each]) => [
-    side,
-    `${each.median.toFixed(2)} (${each.quartiles.map((value) => value.toFixed(2)).join('-')})`,
-    each.min.toFixed(2),
-    `${each.ratio.toFixed(2)} (${each.ratioInterval.map((value) => value.toFixed(2)).join('-')})`,
-    each.gigabytesPerSecond?.toFixed(1) ?? '',
-    each.grownMegabytes?.toFixed(1) ?? '',
-  ]);
-  const header = ['', 'median ms (quartiles)', 'least', 'over ours (95 %)', 'GB/s', 'first call grew MiB'];
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const line = (row: string[]) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ');
-  return [
-    `${name}: ${weights} weights, ${instructionSet}`,
-    ...[header, ...rows].map((row) => `  ${line(row).trimEnd()}`),
-    ...Object.entries(leftOut).map(([side, reason]) => `  left out: ${side}: ${reason}`),
-  ].join('\n');
 }

@@ -2,14 +2,22 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Report } from '../lib/index.js';
+import type { Setting } from './setting.js';
 
-export type Side = 'ours' | 'pytorch';
+/** A program that runs one side once: bench/cases/NAME.ts or bench/pytorch/NAME.py. */
+export interface Program {
+  language: 'node' | 'python';
+  script: string;
+  args: string[];
+}
+
+export const node = (script: string, ...args: string[]): Program => ({ language: 'node', script, args });
+export const python = (script: string, ...args: string[]): Program => ({ language: 'python', script, args });
 
 /** What one process measured: the last line that it prints. */
 export interface Trial {
   ms: number;
-  /** A number that both sides must agree on. */
+  /** A number that the sides must agree on. */
   check: number;
   peakMegabytes: number;
   /** Of what computed it. */
@@ -17,18 +25,35 @@ export interface Trial {
   seed: number;
   /** SHA-256 of the samples as bytes: the same on both sides; null where a case has none. */
   data: string | null;
+  /** What torch.compile took, beside `ms`. */
+  compileSeconds?: number;
 }
 
-const here = path.dirname(fileURLToPath(import.meta.url));
+// A case that is about the start of a process leaves the time to the one who started it.
+type Told = Omit<Trial, 'ms'> & { ms: number | null };
+
+/** Where a side cannot run here: why. */
+export interface LeftOut {
+  leftOut: string;
+}
+
+export const here = path.dirname(fileURLToPath(import.meta.url));
 export const root = path.resolve(here, '../..');
 
-/** One case on one side in a process of its own, with a fixed number of threads. */
-export async function trial(name: string, side: Side, threads: number): Promise<Trial> {
-  const [command, script] =
-    side === 'ours'
-      ? [process.execPath, path.join(here, 'cases', `${name}.js`)]
-      : [python(), path.join(root, 'bench/pytorch', `${name}.py`)];
-  return lastLine<Trial>(command, [script, String(threads)], threads);
+/** One program in a process of its own, with a fixed number of threads: THREADS DEVICE SIZE [ARGUMENT ...]. */
+export async function trial({ language, script, args }: Program, setting: Setting): Promise<Trial | LeftOut> {
+  const [command, file] =
+    language === 'node'
+      ? [process.execPath, path.join(here, 'cases', `${script}.js`)]
+      : [interpreter(), path.join(root, 'bench/pytorch', `${script}.py`)];
+  const { threads, device, size } = setting;
+  const start = performance.now();
+  const told = await lastLine<Told | LeftOut>(
+    command,
+    [file, String(threads), device, size, ...args],
+    threads,
+  );
+  return 'leftOut' in told ? told : { ...told, ms: told.ms ?? performance.now() - start };
 }
 
 /** The JSON of the last line that a process prints. */
@@ -51,9 +76,15 @@ export async function lastLine<Told>(command: string, args: string[], threads: n
   return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Told;
 }
 
-export function python(): string {
+export function interpreter(): string {
   const own = path.join(root, '.venv/bin/python');
   return fs.existsSync(own) ? own : 'python3';
+}
+
+/** What our side is asked to do. */
+export function asked(): { threads: number; device: string; size: string; args: string[] } {
+  const [threads = '1', device = 'cpu', size = 'short', ...args] = process.argv.slice(2);
+  return { threads: Number(threads), device, size, args };
 }
 
 /** Weights that are cut, of all layers. */
@@ -61,11 +92,11 @@ export const zerosOf = (layers: { zeros: number }[]) => layers.reduce((sum, { ze
 
 /** Prints a trial of our side, which ran under `report`. */
 export function tell(
-  ms: number,
+  ms: number | null,
   check: number,
-  { versions, seed }: Pick<Report, 'versions' | 'seed'>,
+  { versions, seed }: Pick<Trial, 'versions' | 'seed'>,
   data: string | null = null,
 ): void {
   const peakMegabytes = process.resourceUsage().maxRSS / 1024;
-  console.log(JSON.stringify({ ms, check, peakMegabytes, versions, seed, data } satisfies Trial));
+  console.log(JSON.stringify({ ms, check, peakMegabytes, versions, seed, data } satisfies Told));
 }

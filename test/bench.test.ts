@@ -1,16 +1,21 @@
 import * as assert from 'uvu/assert';
-import { contest, contests, table } from '../bench/contest.js';
+import { cases, OURS } from '../bench/cases/index.js';
+import { contest, contests } from '../bench/contest.js';
+import { race } from '../bench/race.js';
+import { table } from '../bench/sides.js';
 import { findPython } from './support/paths.js';
 import { test } from './support/test.js';
 
+const setting = { threads: 1, device: 'cpu', size: 'short', trials: 1 } as const;
+
 if (findPython() === undefined) {
-  test.skip('the contests of the operators with PyTorch: there is no Python with torch');
+  test.skip('the races against PyTorch: there is no Python with torch');
 } else {
-  for (const name of contests) {
+  for (const each of contests.filter(({ args }) => args.length === 0 || args.includes('25'))) {
     test(
-      `${name} runs in a small size, and its sides agree`,
+      `${each.name} runs in a small size, and its sides agree`,
       async () => {
-        const outcome = await contest(name, { trials: 1, threads: 1, tiny: true });
+        const outcome = await contest(each, setting, { tiny: true });
         assert.ok(outcome.agreement.difference <= outcome.agreement.tolerance);
         assert.ok(outcome.sides.ours);
         assert.ok(Object.keys(outcome.sides).length >= 3);
@@ -18,11 +23,35 @@ if (findPython() === undefined) {
           assert.ok(rounds.length > 0 && median > 0 && ratio > 0, side);
           assert.ok(table(outcome).includes(`\n  ${side} `), side);
         }
+        for (const side of Object.keys(each.goals))
+          assert.ok(outcome.sides[side] ?? outcome.leftOut[side], `no side ${side} that a goal is set for`);
         assert.is(outcome.sides.ours?.ratio, 1);
       },
       { timeoutMs: 120_000 },
     );
   }
+
+  test(
+    'a race from Node has a process a trial, and a figure only where the sides agree',
+    async () => {
+      const each = cases.find(({ name }) => name === 'start');
+      assert.ok(each);
+      const outcome = await race(each, setting);
+      assert.is(outcome.sides[OURS]?.ratio, 1);
+      assert.ok((outcome.sides['import torch']?.peakMegabytes ?? 0) > 0);
+      let caught: unknown;
+      await race({ ...each, difference: () => 1 }, setting).catch((error: unknown) => {
+        caught = error;
+      });
+      assert.match(String(caught), /the sides differ by 1/);
+    },
+    { timeoutMs: 120_000 },
+  );
 }
+
+test('every side that a goal is set for takes part', () => {
+  for (const { name, sides, goals } of cases)
+    for (const side of Object.keys(goals)) assert.ok(sides[side], `${name}: ${side}`);
+});
 
 test.run();

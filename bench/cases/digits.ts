@@ -4,33 +4,67 @@ import os from 'node:os';
 import path from 'node:path';
 import { findSample } from '../../lib/data/find.js';
 import { Dataset, Domain, type Model } from '../../lib/index.js';
-import { fromPython } from '../reproduce/reproduction.js';
+import { fromPython, writtenByPython } from '../reproduce/reproduction.js';
 
-const kFit = 4096;
-const kSelect = 1024;
 const [kDigit, kSize, kMargin] = [28, 32, 2];
+const kSeed = 1;
 
-/** Source and target, the same bytes as bench/pytorch/digits.py has, and what they are started with. */
+/** How many images; the same bytes as bench/pytorch/digits.py has. */
+interface Counts {
+  fit: number;
+  select: number;
+}
+const kUsual: Counts = { fit: 4096, select: 1024 };
+
+/** Source and target, and a network that was trained on the source, as bench/pytorch starts with it. */
 export async function digits(net: string, threads: number) {
-  const [source, target] = [await samples('mnist', 1), await samples('mnist-m', 3)];
-  const digest = createHash('sha256').update(source.data).update(target.data).digest('hex');
+  const [source, target] = [await samples('mnist', kUsual), await samples('mnist-m', kUsual)];
   return {
-    source: await domain('mnist', source),
-    target: await domain('mnist-m', target),
-    model: await trained(net, threads),
-    digest,
+    source: await domain(source, kUsual),
+    target: await domain(target, kUsual),
+    model: await withFolder((folder) => fromPython('trained-net', folder, net, threads)),
+    digest: createHash('sha256').update(source.data).update(target.data).digest('hex'),
   };
 }
 
+/** One domain, and a network with fresh weights, the same as bench/pytorch makes. */
+export async function digitsWithFresh(net: string, counts: Counts) {
+  const source = await samples('mnist', counts);
+  return {
+    source: await domain(source, counts),
+    model: await withFolder((folder) => freshNet(folder, net)),
+    digest: createHash('sha256').update(source.data).digest('hex'),
+  };
+}
+
+const freshNet = (folder: string, net: string, seed = kSeed) => fromPython('fresh-net', folder, net, seed);
+export const writeNet = (folder: string, net: string) => writtenByPython('fresh-net', folder, net, kSeed);
+
+/** The file of a chain of so many small layers, while it is used. */
+export const writeChain = <Result>(layers: number, use: (file: string) => Promise<Result>) =>
+  withFolder(async (folder) => use(await writtenByPython('chain-net', folder, layers)));
+
+/** Networks with fresh weights of these seeds. */
+export const freshNets = (net: string, seeds: number[]) =>
+  withFolder(async (folder) => {
+    const models: Model[] = [];
+    for (const seed of seeds) models.push(await freshNet(folder, net, seed));
+    return models;
+  });
+
 interface Samples {
+  name: string;
   data: Uint8Array;
   labels: number[];
 }
 
+const channelsOf: { [name: string]: number } = { mnist: 1, 'mnist-m': 3 };
+
 /** 3 x 32 x 32, of digits with one channel or three. */
-async function samples(name: string, channels: number): Promise<Samples> {
+async function samples(name: string, { fit, select }: Counts): Promise<Samples> {
+  const channels = channelsOf[name] ?? 1;
   const { folder } = await findSample(name);
-  const count = kFit + kSelect;
+  const count = fit + select;
   const images = readNpy(path.join(folder, 'fit-images.npy'), count * channels * kDigit * kDigit);
   const data = new Uint8Array(count * 3 * kSize * kSize);
   for (let plane = 0; plane < count * 3; plane++) {
@@ -40,7 +74,7 @@ async function samples(name: string, channels: number): Promise<Samples> {
       data.set(row, (plane * kSize + y + kMargin) * kSize + kMargin);
     }
   }
-  return { data, labels: [...readNpy(path.join(folder, 'fit-labels.npy'), count)] };
+  return { name, data, labels: [...readNpy(path.join(folder, 'fit-labels.npy'), count)] };
 }
 
 /** The first bytes of an array of bytes. */
@@ -59,7 +93,7 @@ function readNpy(file: string, length: number): Uint8Array {
   }
 }
 
-async function domain(name: string, { data, labels }: Samples): Promise<Domain> {
+async function domain({ name, data, labels }: Samples, { fit, select }: Counts): Promise<Domain> {
   const pixels = 3 * kSize * kSize;
   const part = (from: number, to: number) =>
     Dataset.from({
@@ -68,13 +102,13 @@ async function domain(name: string, { data, labels }: Samples): Promise<Domain> 
       labels: labels.slice(from, to),
       classes: 10,
     });
-  return await Domain.open({ name, fit: await part(0, kFit), select: await part(kFit, kFit + kSelect) });
+  return await Domain.open({ name, fit: await part(0, fit), select: await part(fit, fit + select) });
 }
 
-async function trained(net: string, threads: number): Promise<Model> {
+async function withFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'espalier-bench-'));
   try {
-    return await fromPython('trained-net', folder, net, threads);
+    return await use(folder);
   } finally {
     fs.rmSync(folder, { recursive: true });
   }

@@ -1,11 +1,13 @@
 """One prune step of learned thresholds: gradients of effective weights in, new weights, thresholds and effective weights out."""
 
+import time
+
 import torch
-from contest import RESNET18, TINY, arguments, contest, furthest, ops, tell, weights_of
+from contest import arguments, contest, furthest, ops, shapes_of, tell, weights_of
 
 given = arguments()
 RATE, MOMENTUM, COST, THRESHOLD_RATE = 0.01, 0.9, 1e-7, 1.0
-start = weights_of(TINY if given.tiny else RESNET18)
+start = weights_of(shapes_of(given))
 gradients = [torch.randn_like(w) * 1e-3 for w in start]
 temperatures = torch.stack([0.01 * w.abs().double().var() for w in start])
 first = torch.stack([0.3 * w.double().square().mean() for w in start])
@@ -91,13 +93,15 @@ class Formula:
 
 ours = Ours()
 rivals = {"eager": Autograd(gate)}
-left_out = {}
+left_out, compiling = {}, {}
 if given.tiny:
     left_out["compiled"] = "a tiny run compiles nothing"
 else:
     try:
         for name, rival in (("compiled", Autograd(torch.compile(gate, dynamic=True))), ("compiled formula", Formula(torch.compile(formula)))):
+            since = time.perf_counter()
             rival.step()
+            compiling[name] = time.perf_counter() - since
             rivals[name] = rival
     except Exception as error:  # no compiler, or one that this torch cannot use
         left_out[name] = str(error).splitlines()[0]
@@ -114,4 +118,4 @@ sides = {"ours": ours.step, **{name: rival.step for name, rival in rivals.items(
 times, grown = contest(sides, given.rounds or (3 if given.tiny else 30))
 difference = max(furthest([*ours.weights, *ours.thresholds], [t.detach() for t in (*r.weights, *r.thresholds)]) for r in rivals.values())
 # Weight, gradient and momentum read, weight and momentum written; then the weight read, the effective one written.
-tell(times, grown, difference, 1e-3, count, {"ours": 28 * count, "fused SGD, no gate": 20 * count, "copy": 8 * count}, left_out)
+tell(times, grown, difference, 1e-3, count, {"ours": 28 * count, "fused SGD, no gate": 20 * count, "copy": 8 * count}, left_out, compiling)

@@ -1,4 +1,4 @@
-"""Adam under masks: 10 % of ResNet-18 kept."""
+"""Adam under masks: 10 % kept."""
 
 import torch
 from contest import arguments

@@ -1,4 +1,4 @@
-"""SGD with momentum under masks: 10 % of ResNet-18 kept."""
+"""SGD with momentum under masks: 10 % kept."""
 
 import torch
 from contest import arguments

@@ -1,39 +1,26 @@
 """A whole training step of ResNet-18, batch 32: dense in PyTorch, and with learned thresholds, ours and eager."""
 
 import torch
-from contest import arguments, contest, furthest, ops, tell
+from contest import SEED, arguments, contest, furthest, ops, tell
 from torch import nn
+
+import nets
 
 given = arguments()
 BATCH, SIZE, WIDTHS = (4, 8, (4, 8, 8, 8)) if given.tiny else (32, 32, (64, 128, 256, 512))
 RATE, MOMENTUM, COST = 0.01, 0.9, 1e-7
 
 
-class Block(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.c1, self.b1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs)
-        self.c2, self.b2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs)
-        same = inputs == outputs and stride == 1
-        self.short = nn.Identity() if same else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, x):
-        return torch.relu(self.b2(self.c2(torch.relu(self.b1(self.c1(x))))) + self.short(x))
-
-
 def resnet18():
-    torch.manual_seed(1)
-    layers = [nn.Conv2d(3, WIDTHS[0], 3, 1, 1, bias=False), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU()]
-    for i, width in enumerate(WIDTHS):
-        layers += [Block(WIDTHS[max(0, i - 1)], width, 1 if i == 0 else 2), Block(width, width, 1)]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], 10))
+    torch.manual_seed(SEED)
+    return nets.resnet18(WIDTHS)
 
 
 images, labels = torch.rand(BATCH, 3, SIZE, SIZE), torch.arange(BATCH) % 10
 
 
 def backward(model, bfloat16, parameters=None):
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    with torch.autocast(given.device, torch.bfloat16, enabled=bfloat16):
         logits = model(images) if parameters is None else torch.func.functional_call(model, parameters, (images,))
     loss = nn.functional.cross_entropy(logits.float(), labels)
     loss.backward()

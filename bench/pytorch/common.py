@@ -1,26 +1,45 @@
-"""What the PyTorch sides share: data, a network equal to ours, and the line that they print."""
+"""What the PyTorch sides share: the arguments THREADS DEVICE SIZE [ARGUMENT ...], data, and the line that they print."""
 
 import hashlib
 import json
 import platform
 import resource
 import sys
+import time
 
 import torch
-from torch import nn
 
-THREADS = int(sys.argv[1])
-torch.set_num_threads(THREADS)
+THREADS, DEVICE, SIZE = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+ARGUMENTS = sys.argv[4:]
 SEED = 1
+VERSIONS = {"torch": torch.__version__, "python": platform.python_version()}
+torch.set_num_threads(THREADS)
 torch.manual_seed(SEED)
+if DEVICE != "cpu":
+    torch.set_default_device(DEVICE)
 
 
-def tell(ms, check, data=None):
+def now():
+    """Seconds, with all that the device was given done."""
+    if DEVICE != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def milliseconds(start):
+    return (now() - start) * 1000
+
+
+def tell(ms, check, data=None, compile_seconds=None):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    versions = {"torch": torch.__version__, "python": platform.python_version()}
-    digest = None if data is None else hashlib.sha256(data.numpy().tobytes()).hexdigest()
-    trial = {"ms": ms, "check": check, "peakMegabytes": peak, "versions": versions, "seed": SEED, "data": digest}
-    print(json.dumps(trial))
+    digest = None if data is None else hashlib.sha256(data.cpu().numpy().tobytes()).hexdigest()
+    trial = {"ms": ms, "check": check, "peakMegabytes": peak, "versions": VERSIONS, "seed": SEED, "data": digest}
+    print(json.dumps(trial if compile_seconds is None else trial | {"compileSeconds": compile_seconds}))
+
+
+def leave_out(error):
+    """In place of a trial, where this side cannot run here."""
+    print(json.dumps({"leftOut": str(error).strip().splitlines()[0]}))
 
 
 def images(count, classes=10, size=32):
@@ -32,15 +51,3 @@ def images(count, classes=10, size=32):
     label = i % classes
     pattern = (x * (label + 1) + y * (label * 2 + 1) + c * 7 + (i * 31) % 17) % 23 * 11
     return pattern.to(torch.uint8), label.flatten()
-
-
-def block(inputs, outputs):
-    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
-
-
-def convnet(widths=(32, 64, 128), classes=10):
-    layers = []
-    for inputs, outputs in zip((3, *widths), widths):
-        layers += block(inputs, outputs)
-    # The last block of ours has no pooling before the average over space.
-    return nn.Sequential(*layers[:-1], nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], classes))

@@ -1,14 +1,15 @@
-"""A sample-wise learning curve and that of fresh weights, one training after the other, in plain eager PyTorch."""
+"""Sample-wise learning curves and those of fresh weights, one training after the other, in plain eager PyTorch."""
 
 import copy
-import time
 
 import torch
-from common import convnet, images, tell
+from common import SIZE, images, milliseconds, now, tell
+from nets import convnet
 from ntp import Samples
 from torch.nn.functional import cross_entropy
 
 COUNTS, STEPS, BATCH = (15, 60, 250, 1000, 4000), 150, 32
+MODELS, SEEDS = (3, 3) if SIZE == "full" else (1, 1)
 data, labels = images(4096)
 everything = Samples(data, labels)
 given = convnet((16, 32, 64))
@@ -37,11 +38,11 @@ def train(net, samples, masks):
     return seen
 
 
-start = time.perf_counter()
+start = now()
 seen = 0
-for count in COUNTS:
+for count in COUNTS * MODELS * SEEDS:
     samples = Samples(data[:count], labels[:count])
     for net, masks in ((copy.deepcopy(given), kept), (convnet((16, 32, 64)), [None] * len(kept))):
         seen += train(net, samples, masks)
         everything.accuracy(net)
-tell((time.perf_counter() - start) * 1000, seen, data)
+tell(milliseconds(start), seen, data)

@@ -61,9 +61,7 @@ class MaskLearning:
 
 def race(name):
     """Learns a mask over a network; the line of the trial tells how many weights it cuts."""
-    import time
-
-    from common import tell
+    from common import milliseconds, now, tell
     from digits import Samples, trained
 
     o = OPTIONS
@@ -74,7 +72,7 @@ def race(name):
         domain.batches(o["batchSize"], o["steps"], "train", 1, "mask", 0, i)
         for i, domain in enumerate((source, target))
     ]
-    start = time.perf_counter()
+    start = now()
     source.accuracy(net), target.accuracy(net)
     run = MaskLearning(net, o)
     sums = torch.zeros(2)
@@ -85,7 +83,7 @@ def race(name):
     masked.load_state_dict({path: value.detach() for path, value in run.masked().items()}, strict=False)
     source.accuracy(masked)
     source.accuracy(masked), target.accuracy(masked)
-    ms = (time.perf_counter() - start) * 1000
+    ms = milliseconds(start)
     cut = sum(int((score <= o["threshold"]).sum()) for score in run.scores.values())
     tell(ms, cut, torch.cat([source.all, target.all]))
 
@@ -102,4 +100,6 @@ OPTIONS = {
 }
 
 if __name__ == "__main__":
-    race("transfer")
+    from common import ARGUMENTS
+
+    race(*ARGUMENTS)

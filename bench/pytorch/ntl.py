@@ -71,22 +71,23 @@ class Split(torch.nn.Module):
         return self.head(self.encode(x))
 
 
-def race(name, layer):
-    """Trains a network away from a target; the line of the trial tells the mean loss of both domains."""
-    import time
+LAYERS = {"transfer": 5, "plain": 3}
 
-    from common import tell
+
+def race(name):
+    """Trains a network away from a target; the line of the trial tells the mean loss of both domains."""
+    from common import milliseconds, now, tell
     from digits import Samples, trained
 
     o = OPTIONS
     source, target = Samples("mnist"), Samples("mnist-m")
     # Convolutions and pools are faster so.
-    net = Split(trained(name, source), layer).to(memory_format=torch.channels_last)
+    net = Split(trained(name, source), LAYERS[name]).to(memory_format=torch.channels_last)
     pairs = [
         domain.batches(o["batchSize"], o["steps"], "train", 1, "protect", 0, i)
         for i, domain in enumerate((source, target))
     ]
-    start = time.perf_counter()
+    start = now()
     source.accuracy(net), target.accuracy(net)
     run = Learning(net, 10, o)
     sums = torch.zeros(2)
@@ -97,7 +98,7 @@ def race(name, layer):
     held = {path: value.clone() for path, value in net.state_dict().items()}
     net.load_state_dict(held)
     source.accuracy(net), target.accuracy(net)
-    ms = (time.perf_counter() - start) * 1000
+    ms = milliseconds(start)
     tell(ms, sums.mean().item() / o["steps"], torch.cat([source.all, target.all]))
 
 
@@ -118,4 +119,6 @@ OPTIONS = {
 }
 
 if __name__ == "__main__":
-    race("transfer", 5)
+    from common import ARGUMENTS
+
+    race(*ARGUMENTS)

@@ -1,9 +1,7 @@
 """torch.nn.utils.prune.global_unstructured on the weights of a ResNet-18 for 32 x 32 images."""
 
-import time
-
 import torch
-from common import tell
+from common import milliseconds, now, tell
 from torch import nn
 from torch.nn.utils import prune
 
@@ -16,8 +14,8 @@ for out, inp, k, _ in SHAPES:
     layers.append(nn.Conv2d(inp, out, k, bias=False))
 layers.append(nn.Linear(512, 10))
 total = sum(layer.weight.numel() for layer in layers)
-start = time.perf_counter()
+start = now()
 prune.global_unstructured([(layer, "weight") for layer in layers], prune.L1Unstructured, amount=round(total * 0.9))
 for layer in layers:
     prune.remove(layer, "weight")
-tell((time.perf_counter() - start) * 1000, sum(int((layer.weight == 0).sum()) for layer in layers))
+tell(milliseconds(start), sum(int((layer.weight == 0).sum()) for layer in layers))

@@ -12,14 +12,14 @@ const kTraining = {
   optimizer: { kind: 'adam', learningRate: 1e-3, weightDecay: 0 },
 } as const;
 
-export type Net = 'plain-net' | 'transfer-net';
+export type Net = 'plain' | 'transfer';
 export const kNetworks: { [net in Net]: string } = {
-  'plain-net':
+  plain:
     'conv16-pool-conv32-pool-conv64-pool and linear layers of 64 and 10, without batch norm, for 3 x 32 x 32, trained on mnist for 2 epochs',
-  'transfer-net':
+  transfer:
     'conv16-BN-pool-conv32-BN-pool-conv64-BN with a linear head, for 3 x 32 x 32, trained on mnist for 2 epochs',
 };
-export const kSuffix: { [net in Net]: string } = { 'plain-net': '', 'transfer-net': ', with batch norm' };
+export const kSuffix: { [net in Net]: string } = { plain: '', transfer: ', with batch norm' };
 
 /** What one seed measures. */
 export class Barriers {
@@ -45,7 +45,7 @@ export class Barriers {
   }
 
   async train(net: Net, seed = this.seed): Promise<Model> {
-    const fresh = await fromPython(net, this.context.folder, seed);
+    const fresh = await fromPython('fresh-net', this.context.folder, net, seed);
     return (await train.supervised(fresh, { domain: this.source, seed, ...kTraining })).model;
   }
 

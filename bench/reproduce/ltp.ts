@@ -75,7 +75,7 @@ interface Row {
 }
 
 async function denseNet(domain: Domain, seed: number, context: Context): Promise<Model> {
-  const fresh = await fromPython('digits-net', context.folder, seed);
+  const fresh = await fromPython('fresh-net', context.folder, 'digits', seed);
   const { model } = await train.supervised(fresh, {
     domain,
     seed,

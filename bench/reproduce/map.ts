@@ -6,8 +6,8 @@ import { type Claim, type Context, mean, type Reproduction, spread } from './rep
 
 const kControls = ['lambda 0', 'random', 'magnitude'];
 
-export const map = (context: Context) => reproduceOn('plain-net', context);
-export const mapNorms = (context: Context) => reproduceOn('transfer-net', context);
+export const map = (context: Context) => reproduceOn('plain', context);
+export const mapNorms = (context: Context) => reproduceOn('transfer', context);
 
 async function reproduceOn(net: Net, context: Context): Promise<Reproduction> {
   const measurements = await Barriers.each(context, (bench) => measure(bench, net));
@@ -58,7 +58,7 @@ async function measure(bench: Barriers, net: Net): Promise<void> {
   });
   await ratios(bench, base, { masked: given.model, learned: learned.model });
   await attacks(bench, base, given.model);
-  if (net === 'transfer-net') await imagined(bench, base);
+  if (net === 'transfer') await imagined(bench, base);
 }
 
 async function ratios(bench: Barriers, base: Model, models: { [label: string]: Model }) {
@@ -178,7 +178,7 @@ function claimsOf(figures: Figures, net: Net): Claim[] {
       holds: mean(attacked('fine-tuned on 300 samples')) < mean(attacked('trained')),
       isGoal: true,
     },
-    ...(net === 'transfer-net' ? imaginedClaims(of, change, lost, dropped) : []),
+    ...(net === 'transfer' ? imaginedClaims(of, change, lost, dropped) : []),
   ];
 }
 

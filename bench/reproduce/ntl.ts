@@ -8,8 +8,8 @@ const kHonest = [11, 12, 13, 14, 15];
 const kAttacks = ['fine-tuned', 'head retrained', 'elastic', 'rounded to 8 bits', 'overwritten'];
 const kRemoval = { fraction: 0.03, steps: 200 };
 
-export const ntl = (context: Context) => reproduceOn('plain-net', context);
-export const ntlNorms = (context: Context) => reproduceOn('transfer-net', context);
+export const ntl = (context: Context) => reproduceOn('plain', context);
+export const ntlNorms = (context: Context) => reproduceOn('transfer', context);
 
 async function reproduceOn(net: Net, context: Context): Promise<Reproduction> {
   let honest: Model[] | undefined;

@@ -102,7 +102,7 @@ class Bench {
 
   async prepare(): Promise<void> {
     const { seed, source } = this;
-    const fresh = await fromPython('transfer-net', this.context.folder, seed);
+    const fresh = await fromPython('transfer', this.context.folder, seed);
     this.#base = (await train.supervised(fresh, { domain: source, seed, ...kTraining })).model;
     this.#note('transfer', { source: await accuracy(this.#base, source) });
     const { model, report } = await prune.magnitude(this.#base, {

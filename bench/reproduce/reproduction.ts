@@ -42,11 +42,16 @@ export interface Context {
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 
 /** A model that a script of bench/pytorch writes. */
-export async function fromPython(
+export async function fromPython(...asked: Parameters<typeof writtenByPython>): Promise<Model> {
+  return await Model.load(await writtenByPython(...asked));
+}
+
+/** The file that a script of bench/pytorch writes. */
+export async function writtenByPython(
   script: string,
   folder: string,
   ...args: (string | number)[]
-): Promise<Model> {
+): Promise<string> {
   const own = path.join(root, '.venv/bin/python');
   const file = path.join(folder, `${script}-${args.join('-').replaceAll('/', '_')}.pt`);
   const [python, program] = [
@@ -56,7 +61,7 @@ export async function fromPython(
   const given = args.map(String);
   const at = given.findIndex((arg) => arg.endsWith('.pt'));
   await promisify(execFile)(python, [program, ...given.slice(0, at + 1), file, ...given.slice(at + 1)]);
-  return await Model.load(file);
+  return file;
 }
 
 /** Accuracy on report data, on which nothing was chosen, in percent. */

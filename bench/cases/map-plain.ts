@@ -1,3 +1,0 @@
-import { raceMasking } from './masking.js';
-
-await raceMasking('plain');

@@ -1,3 +1,0 @@
-import { raceLearning } from './learning.js';
-
-await raceLearning('plain', '3');

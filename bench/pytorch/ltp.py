@@ -1,0 +1,86 @@
+"""Steps of a ResNet-18: dense, or with learned thresholds (Azarian et al. 2020), the gates by autograd.
+
+arguments: BATCH dense|ltp
+"""
+
+import torch
+from common import ARGUMENTS, SEED, milliseconds, now, tell
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+import nets
+from digits import Samples
+
+BATCH, form = int(ARGUMENTS[0]), ARGUMENTS[1]
+STEPS, SELECT = (16 if BATCH <= 32 else 5), 8
+RATE, MOMENTUM, COST, TEMPERATURE, THRESHOLD_RATE = 0.01, 0.9, 1e-7, 0.01, 1e-6
+source = Samples("mnist", STEPS * BATCH, SELECT)
+
+
+class Dense:
+    def __init__(self):
+        torch.manual_seed(SEED)
+        self.net = nets.resnet18().to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=RATE, momentum=MOMENTUM, fused=True)
+
+    def step(self, inputs, labels):
+        self.optimizer.zero_grad()
+        loss = cross_entropy(self.net(inputs), labels)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+class Ltp(Dense):
+    def __init__(self):
+        super().__init__()
+        named = dict(self.net.named_parameters())
+        self.gated = {name: p for name, p in named.items() if p.dim() > 1}
+        self.temperatures = [TEMPERATURE * p.detach().abs().var() for p in self.gated.values()]
+        self.thresholds = [torch.zeros((), requires_grad=True) for _ in self.gated]
+
+    def effective(self):
+        weights, cost = {}, 0
+        for (name, w), tau, temperature in zip(self.gated.items(), self.thresholds, self.temperatures):
+            # The gate is a constant for the weight, not for the threshold (eq. 14).
+            gate = torch.sigmoid((w.detach().square() - tau) / temperature)
+            weights[name] = w * gate
+            cost = cost + gate.sum()
+        return weights, COST * cost
+
+    def step(self, inputs, labels):
+        self.optimizer.zero_grad()
+        weights, cost = self.effective()
+        loss = cross_entropy(functional_call(self.net, weights, (inputs,)), labels)
+        (loss + cost).backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            for tau in self.thresholds:
+                tau.sub_(THRESHOLD_RATE * tau.grad).clamp_min_(0)
+                tau.grad = None
+        return loss.detach()
+
+
+@torch.no_grad()
+def accuracy(net, weights):
+    images, labels = source.select
+    net.eval()
+    hits = (functional_call(net, weights, (images.float() / 255,)).argmax(1) == labels).sum()
+    net.train()
+    return hits.item()
+
+
+make = Dense if form == "dense" else Ltp
+make().step(source.images[:BATCH].float() / 255, source.labels[:BATCH])
+training = make()
+batches = source.batches(BATCH, STEPS, "train", 1, "learn", 0, 0)
+start = now()
+losses = torch.zeros(())
+accuracy(training.net, {})
+for inputs, labels in batches:
+    losses += training.step(inputs.contiguous(memory_format=torch.channels_last), labels)
+if form == "ltp":
+    with torch.no_grad():
+        accuracy(training.net, training.effective()[0])
+accuracy(training.net, {})
+tell(milliseconds(start), losses.item() / STEPS, source.all)
