@@ -1,23 +1,49 @@
 import fs from 'node:fs';
+import { drawBenchmarks } from './lib/benchmarkPlots.mjs';
+import { mergeBenchmarks, renderBenchmarks, renderShort } from './lib/benchmarks.mjs';
 import { inRoot } from './lib/paths.mjs';
-import { mergePerformance, renderPerformance } from './lib/performance.mjs';
-import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
+import { ensureNative, ensurePackages, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
 import { main } from './lib/problem.mjs';
 
-// npm run bench [-- CASE ...] [--trials N] [--out FILE.json]: races the product against PyTorch. --publish writes
-// docs/performance.json and the page that shows it; races that did not run keep their figures where they come from the
-// same machine.
+const kHelp = `npm run bench [-- NAME ...] [options]: races against PyTorch, and readings of us alone
+
+  --full             larger grids, without a limit on time; the short form takes under 40 minutes
+  --trials N         of each side; by default 7 where a side takes under 10 s, 3 above
+  --threads N        of both sides; by default the machine's cores, 2 at most
+  --device cuda      the same on a GPU; without one it says so and ends
+  --out FILE         where the JSON goes (bench.json)
+  --publish          writes docs/benchmarks.json, and from it docs/benchmarks.md, the pictures and the README's table;
+                     what did not run keeps its figures where they come from the same machine
+  --render           only writes these from docs/benchmarks.json`;
+
 await main(async () => {
   const args = process.argv.slice(2);
-  const publish = args.includes('--publish');
-  const json = inRoot('docs/performance.json');
-  await ensureNative(await ensureTools());
-  await ensureTypeScript();
-  const before = publish && fs.existsSync(json) ? JSON.parse(fs.readFileSync(json, 'utf8')) : undefined;
-  const { bench } = await import('../dist/bench/bench.js');
-  await bench([...args.filter((arg) => arg !== '--publish'), ...(publish ? ['--out', json] : [])]);
-  if (!publish) return;
-  const all = mergePerformance(before, JSON.parse(fs.readFileSync(json, 'utf8')));
-  fs.writeFileSync(json, `${JSON.stringify(all, null, 2)}\n`);
-  fs.writeFileSync(inRoot('docs/performance.md'), renderPerformance(all));
+  if (args.includes('--help')) return console.log(kHelp);
+  const json = inRoot('docs/benchmarks.json');
+  const read = () => (fs.existsSync(json) ? JSON.parse(fs.readFileSync(json, 'utf8')) : undefined);
+  const isRendered = args.includes('--render');
+  const isPublished = args.includes('--publish');
+  await ensurePackages();
+  if (!isRendered) {
+    await ensureNative(await ensureTools());
+    await ensureTypeScript();
+    const before = isPublished ? read() : undefined;
+    const { bench } = await import('../dist/bench/bench.js');
+    await bench([...args.filter((arg) => arg !== '--publish'), ...(isPublished ? ['--out', json] : [])]);
+    if (!isPublished) return;
+    fs.writeFileSync(json, `${JSON.stringify(mergeBenchmarks(before, read()), null, 2)}\n`);
+  } else await ensureTypeScript();
+  await render(read());
 });
+
+async function render(all) {
+  const pictures = Object.entries(await drawBenchmarks(all));
+  for (const [name, svg] of pictures) fs.writeFileSync(inRoot(`docs/images/${name}.svg`), svg);
+  fs.writeFileSync(inRoot('docs/benchmarks.md'), renderBenchmarks(all, pictures.length > 0));
+  const readme = fs.readFileSync(inRoot('README.md'), 'utf8');
+  const after = readme.replace(
+    /<!-- benchmarks -->[\s\S]*?<!-- \/benchmarks -->/,
+    () => `<!-- benchmarks -->\n${renderShort(all)}\n<!-- /benchmarks -->`,
+  );
+  if (after !== readme) fs.writeFileSync(inRoot('README.md'), after);
+}

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Model } from '../model.js';
 import { handle, oneOrList } from '../schema/handle.js';
 import { defineMethod, type OptionsOf } from '../schema/method.js';
+import { maybeAccuracy, sourceFigures, targetFigures } from '../schema/sourceTargets.js';
 import { sparsityFigures } from '../schema/sparsity.js';
 import { capOverOption, precisionOption } from '../schema/training.js';
 
@@ -152,34 +153,16 @@ const options = z.discriminatedUnion('variant', [
   }),
 ]);
 
-const nullableAccuracy = z.number().nullable();
-
 const report = sparsityFigures.extend({
-  source: z
-    .strictObject({
-      domain: z
-        .string()
-        .nullable()
-        .describe('Its name; null for a source that is not there: images that were made stand for it.'),
-      before: z.number().describe('Accuracy of the model that was given; 1 on images that were made.'),
-      after: z
-        .number()
-        .describe('Accuracy of the one that is returned: there, agreement with the given model.'),
-      floor: z.number().describe('Least that was asked for.'),
-      held: z.boolean().describe('Whether it holds.'),
-      restoredStep: z.int().describe('Step whose mask is returned.'),
-    })
-    .describe('On select data, or on images that were made and not trained on.'),
-  targets: z
-    .array(
-      z.strictObject({
-        domain: z.string().describe('Its name.'),
-        before: nullableAccuracy.describe('Accuracy of the model that was given; null without select data.'),
-        after: nullableAccuracy.describe('Accuracy of the one that is returned.'),
-        drop: nullableAccuracy.describe('Share of the accuracy before that is gone; null where that was 0.'),
-      }),
-    )
-    .describe('On select data.'),
+  source: sourceFigures(
+    z
+      .string()
+      .nullable()
+      .describe(
+        'Its name; null for a source that is not there: images that were made stand for it, and accuracy there is agreement with the given model.',
+      ),
+  ).describe('On select data, or on images that were made and not trained on.'),
+  targets: targetFigures.describe('On select data.'),
   readings: z
     .array(
       z.strictObject({
@@ -200,7 +183,7 @@ const report = sparsityFigures.extend({
           .describe("'lambda 0': learned without a target; 'random', 'magnitude': as many weights a layer."),
         pruned: z.number().describe('Share of the weights.'),
         source: z.number().describe('Accuracy on the source, as above.'),
-        targets: z.array(nullableAccuracy).describe('On each target.'),
+        targets: z.array(maybeAccuracy).describe('On each target.'),
       }),
     )
     .describe('Other masks on the same model; empty where none were asked for.'),

@@ -3,6 +3,7 @@ import type { Model } from '../model.js';
 import { handle, oneOrList } from '../schema/handle.js';
 import { defineMethod, type OptionsOf } from '../schema/method.js';
 import { patchOptions } from '../schema/patch.js';
+import { maybeAccuracy, sourceFigures, targetFigures } from '../schema/sourceTargets.js';
 import { capOverOption, keepZerosOption, precisionOption } from '../schema/training.js';
 
 const count = (least: number, most: number) => z.int().min(least).max(most);
@@ -155,31 +156,11 @@ const options = z.discriminatedUnion('variant', [
   }),
 ]);
 
-const nullableAccuracy = z.number().nullable();
-
 const report = z.strictObject({
   featureLayer: z.string().describe('The layer behind which features are compared.'),
   features: z.int().describe('How many a sample has there.'),
-  source: z
-    .strictObject({
-      domain: z.string().describe('Its name.'),
-      before: z.number().describe('Accuracy of the model that was given.'),
-      after: z.number().describe('Accuracy of the one that is returned.'),
-      floor: z.number().describe('Least that was asked for.'),
-      held: z.boolean().describe('Whether it holds.'),
-      restoredStep: z.int().describe('Step whose weights are returned.'),
-    })
-    .describe('On select data.'),
-  targets: z
-    .array(
-      z.strictObject({
-        domain: z.string().describe('Its name.'),
-        before: nullableAccuracy.describe('Accuracy of the model that was given; null without select data.'),
-        after: nullableAccuracy.describe('Accuracy of the one that is returned.'),
-        drop: nullableAccuracy.describe('Share of the accuracy before that is gone; null where that was 0.'),
-      }),
-    )
-    .describe('On select data: what the model must not work on.'),
+  source: sourceFigures(z.string().describe('Its name.')).describe('On select data.'),
+  targets: targetFigures.describe('On select data: what the model must not work on.'),
   readings: z
     .array(
       z.strictObject({
@@ -200,7 +181,7 @@ const report = z.strictObject({
         .array(
           z.strictObject({
             domain: z.string().describe('Its name.'),
-            accuracy: nullableAccuracy.describe('There; null without select data.'),
+            accuracy: maybeAccuracy.describe('There; null without select data.'),
           }),
         )
         .describe('Accuracy on each target.'),

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "core/convert.h"
 #include "core/error.h"
 #include "core/metrics.h"
 
@@ -31,6 +32,23 @@ void requireSourceAndTargets(const Model& model, const Domain* source,
     check(*source);
   }
   for (const auto& target : targets) check(*target);
+}
+
+Accuracies measuredOnce(Job& job, const std::string& key, const std::function<Accuracies()>& measure) {
+  Accuracies accuracies;
+  fromValue(accuracies, job.memo(key, [&] { return toValue(measure()); }), key);
+  return accuracies;
+}
+
+std::vector<TargetOutcome> targetOutcomes(const std::vector<std::shared_ptr<Domain>>& targets,
+                                          const Accuracies& before, const Accuracies& after) {
+  std::vector<TargetOutcome> all;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    TargetOutcome figures{targets[i]->name(), before[i + 1], after[i + 1], {}};
+    if (figures.before.value_or(0) > 0) figures.drop = 1 - figures.after.value() / figures.before.value();
+    all.push_back(figures);
+  }
+  return all;
 }
 
 std::optional<double> selectAccuracy(const Model& model, const Domain& domain, Job& job) {

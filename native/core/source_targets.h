@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +18,49 @@ namespace espalier {
 // source without select data: ERR_DATA_INVALID. `source` may be null.
 void requireSourceAndTargets(const Model& model, const Domain* source,
                              const std::vector<std::shared_ptr<Domain>>& targets, std::string_view method);
+
+// What became of the source, on select data.
+struct SourceOutcome {
+  std::optional<std::string> domain;  // null where images that were made stand for it
+  double before = 0;
+  double after = 0;
+  double floor = 0;
+  bool held = false;
+  int64_t restoredStep = 0;
+  template <class V>
+  void fields(V&& visit) {
+    visit("domain", domain);
+    visit("before", before);
+    visit("after", after);
+    visit("floor", floor);
+    visit("held", held);
+    visit("restoredStep", restoredStep);
+  }
+};
+
+// What became of a target, on select data; null without any.
+struct TargetOutcome {
+  std::string domain;
+  std::optional<double> before;
+  std::optional<double> after;
+  std::optional<double> drop;  // of the accuracy before; null where that is 0
+  template <class V>
+  void fields(V&& visit) {
+    visit("domain", domain);
+    visit("before", before);
+    visit("after", after);
+    visit("drop", drop);
+  }
+};
+
+// The source's, then the targets'; null where there is no select data.
+using Accuracies = std::vector<std::optional<double>>;
+
+// Measured once in a run, however often it is resumed.
+Accuracies measuredOnce(Job& job, const std::string& key, const std::function<Accuracies()>& measure);
+
+std::vector<TargetOutcome> targetOutcomes(const std::vector<std::shared_ptr<Domain>>& targets,
+                                          const Accuracies& before, const Accuracies& after);
 
 // On the domain's select data; null without any.
 std::optional<double> selectAccuracy(const Model& model, const Domain& domain, Job& job);

@@ -156,19 +156,11 @@ int64_t classesOf(const Model& model, const std::vector<int64_t>& shape) {
   return model.logits(torch::zeros({2, shape[0], shape[1], shape[2]}, model.device()), Mode::kEval).size(1);
 }
 
-// Accuracies: what stands for the source's, then the targets', on select data; null without any.
-std::vector<std::optional<double>> measure(const Model& model, const State& state, const Domains& domains,
-                                           Job& job) {
-  std::vector<std::optional<double>> all = {sourceAccuracy(state, model, job)};
+// What stands for the source is measured as the source is.
+Accuracies measure(const Model& model, const State& state, const Domains& domains, Job& job) {
+  Accuracies all = {sourceAccuracy(state, model, job)};
   for (const auto& target : domains.targets) all.push_back(selectAccuracy(model, *target, job));
   return all;
-}
-
-std::vector<std::optional<double>> remembered(Job& job, const std::string& key,
-                                              const std::function<std::vector<std::optional<double>>()>& of) {
-  std::vector<std::optional<double>> values;
-  fromValue(values, job.memo(key, [&] { return toValue(of()); }), key);
-  return values;
 }
 
 // Other masks on the same model, of which the learned one must be better.
@@ -187,8 +179,7 @@ class Controls {
       ControlFigures figures;
       figures.name = name;
       figures.pruned = achieved.sparsity;
-      const std::vector<std::optional<double>> accuracies =
-          remembered(job_, name, [&] { return measureUnder(masks); });
+      const Accuracies accuracies = measuredOnce(job_, name, [&] { return measureUnder(masks); });
       figures.source = accuracies[0].value();
       figures.targets.assign(accuracies.begin() + 1, accuracies.end());
       all.push_back(figures);
@@ -221,7 +212,7 @@ class Controls {
     return figures;
   }
 
-  std::vector<std::optional<double>> measureUnder(const std::vector<at::Tensor>& masks) {
+  Accuracies measureUnder(const std::vector<at::Tensor>& masks) {
     const std::shared_ptr<Model> model = inputs_.model->clone()->to(job_.device());
     const std::vector<Candidate> candidates = candidatesOf(*model, options_);
     {
@@ -241,23 +232,16 @@ class Controls {
   Job& job_;
 };
 
-void describe(const State& state, const Domains& domains, const std::vector<std::optional<double>>& before,
-              Report& report, Job& job) {
-  const std::vector<std::optional<double>> after = measure(*state.model, state, domains, job);
+void describe(const State& state, const Domains& domains, const Accuracies& before, Report& report,
+              Job& job) {
+  const Accuracies after = measure(*state.model, state, domains, job);
   if (domains.source) report.source.domain = domains.source->name();
   report.source.before = before[0].value();
   report.source.after = after[0].value();
   report.source.floor = state.floor;
   report.source.held = state.best.holds();
   report.source.restoredStep = state.best.step();
-  for (size_t i = 0; i < domains.targets.size(); ++i) {
-    TargetFigures figures;
-    figures.domain = domains.targets[i]->name();
-    figures.before = before[i + 1];
-    figures.after = after[i + 1];
-    if (figures.before.value_or(0) > 0) figures.drop = 1 - figures.after.value() / figures.before.value();
-    report.targets.push_back(figures);
-  }
+  report.targets = targetOutcomes(domains.targets, before, after);
   report.readings = state.readings;
   report.steps = state.steps;
   if (!state.imagination) return;
@@ -273,10 +257,10 @@ int64_t samplesOf(const Domain& domain) {
 }
 
 // What stands for a source that is not there is right by definition before the mask is.
-std::vector<std::optional<double>> measureBefore(const State& state, const Domains& domains, Job& job) {
-  return remembered(job, "before", [&]() -> std::vector<std::optional<double>> {
+Accuracies measureBefore(const State& state, const Domains& domains, Job& job) {
+  return measuredOnce(job, "before", [&]() -> Accuracies {
     if (!state.imagination) return measure(*state.model, state, domains, job);
-    std::vector<std::optional<double>> all = {1.0};
+    Accuracies all = {1.0};
     for (const auto& target : domains.targets) all.push_back(selectAccuracy(*state.model, *target, job));
     return all;
   });
@@ -302,7 +286,7 @@ Output run(const Inputs& inputs, const Options& options, Report& report, Job& jo
     state.imagination = imaginationOf(inputs.model->clone()->to(job.device()), classesOf(*state.model, shape),
                                       shape, options, job.seed());
   }
-  const std::vector<std::optional<double>> before = measureBefore(state, domains, job);
+  const Accuracies before = measureBefore(state, domains, job);
   state.floor = before[0].value() - options.sourceFloor;
   if (!readsTargetLabels(options) && options.lambda > 0) {
     for (const auto& target : domains.targets)

@@ -12,6 +12,7 @@
 #include "core/objectives/cap.h"
 #include "core/prune/candidates.h"
 #include "core/prune/layer_figures.h"
+#include "core/source_targets.h"
 #include "core/train/autocast.h"
 
 // Inputs, options and report of authorize.maskPruning.
@@ -166,38 +167,6 @@ struct Reading {
   }
 };
 
-struct SourceFigures {
-  std::optional<std::string> domain;  // null: generated images
-  double before = 0;
-  double after = 0;
-  double floor = 0;
-  bool held = false;
-  int64_t restoredStep = 0;
-  template <class V>
-  void fields(V&& visit) {
-    visit("domain", domain);
-    visit("before", before);
-    visit("after", after);
-    visit("floor", floor);
-    visit("held", held);
-    visit("restoredStep", restoredStep);
-  }
-};
-
-struct TargetFigures {
-  std::string domain;
-  std::optional<double> before;  // null without select data
-  std::optional<double> after;
-  std::optional<double> drop;
-  template <class V>
-  void fields(V&& visit) {
-    visit("domain", domain);
-    visit("before", before);
-    visit("after", after);
-    visit("drop", drop);
-  }
-};
-
 // Another mask on the same model, measured alike.
 struct ControlFigures {
   std::string name;
@@ -259,8 +228,8 @@ struct DiversifierRound {
 };
 
 struct Report : SparsityFigures {
-  SourceFigures source;
-  std::vector<TargetFigures> targets;
+  SourceOutcome source;
+  std::vector<TargetOutcome> targets;
   std::vector<Reading> readings;
   std::vector<ControlFigures> controls;
   std::vector<GeneratorRound> generator;

@@ -125,11 +125,9 @@ Phase<State> phaseOf(const Domains& domains, const Options& options) {
   return phase;
 }
 
-// Accuracies on select data: the source's, then the targets'.
-Value measure(const Model& model, const Domains& domains, Job& job) {
-  Value all = Value::List{};
-  all.push(toValue(selectAccuracy(model, *domains.source, job)));
-  for (const auto& target : domains.targets) all.push(toValue(selectAccuracy(model, *target, job)));
+Accuracies measure(const Model& model, const Domains& domains, Job& job) {
+  Accuracies all = {selectAccuracy(model, *domains.source, job)};
+  for (const auto& target : domains.targets) all.push_back(selectAccuracy(model, *target, job));
   return all;
 }
 
@@ -153,22 +151,16 @@ ControlFigures controlOf(const Inputs& inputs, const Domains& domains, const Opt
   return figures;
 }
 
-void describe(const State& state, const Domains& domains, const Value& before, Report& report, Job& job) {
-  const Value after = measure(*state.model, domains, job);
+void describe(const State& state, const Domains& domains, const Accuracies& before, Report& report,
+              Job& job) {
+  const Accuracies after = measure(*state.model, domains, job);
   report.source.domain = domains.source->name();
-  report.source.before = before.asList()[0].asDouble();
-  report.source.after = after.asList()[0].asDouble();
+  report.source.before = before[0].value();
+  report.source.after = after[0].value();
   report.source.floor = state.floor;
   report.source.held = state.best.holds();
   report.source.restoredStep = state.best.step();
-  for (size_t i = 0; i < domains.targets.size(); ++i) {
-    TargetFigures figures;
-    figures.domain = domains.targets[i]->name();
-    fromValue(figures.before, before.asList()[i + 1], "");
-    fromValue(figures.after, after.asList()[i + 1], "");
-    if (figures.before.value_or(0) > 0) figures.drop = 1 - figures.after.value() / figures.before.value();
-    report.targets.push_back(figures);
-  }
+  report.targets = targetOutcomes(domains.targets, before, after);
   report.readings = state.readings;
   report.steps = state.steps;
 }
@@ -207,8 +199,8 @@ Output run(const Inputs& inputs, const Options& options, Report& report, Job& jo
   report.featureLayer = options.featureLayer.value_or(featureLayerOf(state.model));
   state.split = SplitModel(state.model, report.featureLayer);
 
-  const Value before = job.memo("before", [&] { return measure(*state.model, domains, job); });
-  state.floor = before.asList()[0].asDouble() - options.sourceFloor;
+  const Accuracies before = measuredOnce(job, "before", [&] { return measure(*state.model, domains, job); });
+  state.floor = before[0].value() - options.sourceFloor;
   {
     const Batch one = (*state.source)->gather(at::zeros({1}, at::kLong), job.device());
     const at::NoGradGuard noGrad;

@@ -12,6 +12,7 @@
 #include "core/objectives/cap.h"
 #include "core/objectives/mmd.h"
 #include "core/patch.h"
+#include "core/source_targets.h"
 #include "core/train/autocast.h"
 
 // Inputs, options and report of authorize.nonTransferableLearning.
@@ -205,38 +206,6 @@ struct Reading {
   }
 };
 
-struct SourceFigures {
-  std::string domain;
-  double before = 0;
-  double after = 0;
-  double floor = 0;
-  bool held = false;
-  int64_t restoredStep = 0;
-  template <class V>
-  void fields(V&& visit) {
-    visit("domain", domain);
-    visit("before", before);
-    visit("after", after);
-    visit("floor", floor);
-    visit("held", held);
-    visit("restoredStep", restoredStep);
-  }
-};
-
-struct TargetFigures {
-  std::string domain;
-  std::optional<double> before;  // null without select data
-  std::optional<double> after;
-  std::optional<double> drop;  // of the accuracy before; null where that is 0
-  template <class V>
-  void fields(V&& visit) {
-    visit("domain", domain);
-    visit("before", before);
-    visit("after", after);
-    visit("drop", drop);
-  }
-};
-
 struct TargetAccuracy {
   std::string domain;
   std::optional<double> accuracy;
@@ -271,8 +240,8 @@ struct PatchFigures {
 struct Report {
   std::string featureLayer;  // where the discrepancy is taken
   int64_t features = 0;      // how many a sample has there
-  SourceFigures source;
-  std::vector<TargetFigures> targets;
+  SourceOutcome source;
+  std::vector<TargetOutcome> targets;
   std::vector<Reading> readings;
   int64_t steps = 0;
   std::optional<ControlFigures> control;

@@ -1,0 +1,162 @@
+// The page and the README's table of what `npm run bench -- --publish` measured.
+
+/** What ran now, and of what ran before on the same machine what did not. */
+export function mergeBenchmarks(before, now) {
+  const { loadAverage: _, ...machine } = now.machine;
+  const isSame = Object.entries(machine).every(([what, value]) => before?.machine[what] === value);
+  if (!isSame) return now;
+  const merge = (list) => {
+    const kept = before[list].map((one) => now[list].find(({ name }) => name === one.name) ?? one);
+    const added = now[list].filter(({ name }) => !before[list].some((one) => one.name === name));
+    return [...kept, ...added];
+  };
+  return { ...now, races: merge('races'), readings: merge('readings') };
+}
+
+export function renderBenchmarks({ machine, size, date, seconds, races, readings }, hasPlots) {
+  const { cpu, cores, threads, device, memoryGigabytes, system, loadAverage } = machine;
+  const of = (kind) => races.filter((race) => race.kind === kind);
+  const picture = (name, alt) => (hasPlots ? ['', `![${alt}](images/${name}.svg)`] : []);
+  return [
+    '# Benchmarks',
+    '',
+    'Espalier against PyTorch on one machine, written by `npm run bench -- --publish` from',
+    '`docs/benchmarks.json`. The sides have the same data, weights and steps, and take turns, A B B A; from Node each',
+    'trial is a process of its own. At least seven trials where a side takes under ten seconds, three above; operators',
+    'have rounds within three processes. A race whose sides do not agree on the result has no figure. Medians with',
+    'quartiles; ratios above 1 mean that Espalier is faster, with the 95 % bootstrap interval of the ratio of medians.',
+    "PyTorch's sides are in [bench/pytorch](../bench/pytorch) and [bench/contests](../bench/contests). What limits each",
+    'and what was tried: [performance.md](performance.md).',
+    '',
+    `${cpu}, ${cores} cores, ${threads} threads, ${memoryGigabytes} GB, ${system}, device ${device}; ${size === 'full' ? 'full' : 'short'} grids, ${Math.round(seconds / 60)} minutes; load ${loadAverage.before.toFixed(1)} before and ${loadAverage.after.toFixed(1)} after; ${day(date)}.`,
+    ...picture('benchmarks', 'How many times as long PyTorch takes, a race each'),
+    ...section('From Node', 'Our side from Node, the others from Python.', of('node').flatMap(race)),
+    ...section(
+      'Operators',
+      'All sides called from Python, in turns within a process.',
+      of('operators').flatMap(race),
+    ),
+    ...section('Of us alone', undefined, readings.flatMap(reading)),
+    ...(readings.some(({ name }) => name === 'scaling')
+      ? picture('scaling', 'Milliseconds over millions of weights, layers, images a batch and classes')
+      : []),
+    '',
+  ].join('\n');
+}
+
+/** The short table: a row a race, its rivals beside each other. */
+export function renderShort({ races, machine, date }) {
+  const rows = races.map(({ name, title, sides }) => {
+    const rivals = Object.entries(sides).filter(([side]) => side !== 'ours' && side !== 'copy');
+    return `| \`${name}\` | ${title} | ${rivals.map(([side, { ratio }]) => `${side} ${times(ratio)}`).join(', ')} |`;
+  });
+  return [
+    '| race | what | times ours |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+    `${machine.cpu}, ${machine.cores} cores, ${day(date)}.`,
+  ].join('\n');
+}
+
+const section = (title, words, lines) =>
+  lines.length === 0 ? [] : ['', `## ${title}`, ...(words ? ['', words] : []), ...lines];
+
+function race(each) {
+  const { name, title, sides, leftOut, goals, versions, agreement, date } = each;
+  const shown = {
+    share: (side) => ('copy' in sides && side.gigabytesPerSecond ? percent(side, sides.copy) : ''),
+    megabytes: ({ grownMegabytes, peakMegabytes }) => (grownMegabytes ?? peakMegabytes)?.toFixed(0) ?? '',
+  };
+  const hasBandwidth = Object.values(sides).some(({ gigabytesPerSecond }) => gigabytesPerSecond);
+  const hasCompile = Object.values(sides).some(({ compileSeconds }) => compileSeconds !== undefined);
+  const header = [
+    'side',
+    'median ms (quartiles)',
+    'least',
+    'times ours (95 %)',
+    'goal',
+    each.kind === 'operators' ? 'first call grew, MiB' : 'peak, MiB',
+    ...(hasBandwidth ? ['GB/s', "share of a copy's"] : []),
+    ...(hasCompile ? ['compiling, s'] : []),
+  ];
+  const rows = Object.entries(sides).map(([side, figures]) => [
+    side,
+    `${ms(figures.median)} (${figures.quartiles.map(ms).join(' to ')})`,
+    ms(figures.min),
+    side === 'ours' ? '' : `${times(figures.ratio)} (${figures.ratioInterval.map(times).join(' to ')})`,
+    goal(goals[side], figures.ratio),
+    shown.megabytes(figures),
+    ...(hasBandwidth ? [figures.gigabytesPerSecond?.toFixed(1) ?? '', shown.share(figures)] : []),
+    ...(hasCompile ? [figures.compileSeconds?.toFixed(0) ?? ''] : []),
+  ]);
+  return [
+    '',
+    `### ${name}`,
+    '',
+    `${title[0].toUpperCase()}${title.slice(1)}. ${facts(each, versions, agreement)}; ${day(date)}.`,
+    '',
+    ...table(header, rows),
+    ...Object.entries(leftOut).map(([side, reason]) => `\nLeft out: ${side}: ${reason}.`),
+  ];
+}
+
+function facts({ weights, instructionSet, seed, data }, versions, { difference, tolerance }) {
+  const all = Object.assign({}, ...Object.values(versions));
+  return [
+    ...(weights ? [`${weights.toLocaleString('en-US')} weights, ${instructionSet}`] : []),
+    Object.entries(all)
+      .map(([what, version]) => `${what} ${version}`)
+      .join(', '),
+    `seed ${seed}`,
+    ...(data ? [`samples ${data.slice(0, 12)}`] : []),
+    `sides differ by ${difference.toPrecision(2)}, ${tolerance} allowed`,
+  ].join('; ');
+}
+
+function reading({ name, title, series, figures, goals, versions, date }) {
+  const about = Object.entries(versions).map(([what, version]) => `${what} ${version}`);
+  return [
+    '',
+    `### ${name}`,
+    '',
+    `${title[0].toUpperCase()}${title.slice(1)}. ${about.join(', ')}; ${day(date)}.`,
+    ...(Object.keys(figures).length > 0
+      ? [
+          '',
+          ...table(
+            ['figure', 'median', 'goal'],
+            Object.entries(figures).map(([figure, value]) => [
+              figure,
+              value.toPrecision(3),
+              goals[figure] === undefined
+                ? ''
+                : `at most ${goals[figure]}: ${value <= goals[figure] ? 'reached' : 'missed'}`,
+            ]),
+          ),
+        ]
+      : []),
+    ...(series.length > 0
+      ? [
+          '',
+          ...table(
+            ['', 'threads', 'ms'],
+            series.map(({ title, x, threads, points }) => [
+              `${title}, by ${x}`,
+              threads,
+              points.map((point) => `${point.x}: ${ms(point.median)}`).join(', '),
+            ]),
+          ),
+        ]
+      : []),
+  ];
+}
+
+const goal = (least, ratio) =>
+  least === undefined ? '' : `${times(least)}: ${ratio >= least ? 'reached' : 'missed'}`;
+const percent = (side, copy) => `${Math.round((100 * side.gigabytesPerSecond) / copy.gigabytesPerSecond)} %`;
+const ms = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
+const times = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
+const day = (date) => date.slice(0, 10);
+const table = (header, rows) =>
+  [header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`);
