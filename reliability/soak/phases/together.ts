@@ -6,6 +6,9 @@ import { firstProgress, longRun, tinyInput, tinyModel } from '../../../test/supp
 import { median, rounded, type Work } from '../measure.js';
 
 const kResolutionMs = 1;
+// Somebody else's work on the machine counts as lag too: the median of several windows is what is told.
+const kWindows = 5;
+const kWindowMs = 1500;
 
 /** `count` runs at once, first in one place of the queue, then side by side; one of them is cancelled. */
 export async function together({ count, deadline }: Work) {
@@ -13,19 +16,21 @@ export async function together({ count, deadline }: Work) {
   await configure({ concurrentRuns: count });
   const model = await tinyModel();
   await sleep(300);
-  const idle = await lagOver(2000);
+  const idle = await lagOver(kWindowMs);
   const runs = await startAll(count, {});
   const ends = runs.map(outcome);
   await Promise.all(runs.map(firstProgress));
   const answers: number[] = [];
-  const busy = lagOver(Math.min(6000, Math.max(1500, deadline - performance.now())));
-  for (let i = 0; i < 10; i++) {
-    const start = performance.now();
-    await model.forward([tinyInput()]);
-    answers.push(performance.now() - start);
-    await sleep(50);
+  const windows: { p99: number; max: number }[] = [];
+  while (windows.length < kWindows && (windows.length === 0 || performance.now() < deadline)) {
+    const window = lagOver(kWindowMs);
+    for (let i = 0; i < 10; i++) {
+      const start = performance.now();
+      await model.forward([tinyInput()]);
+      answers.push(performance.now() - start);
+    }
+    windows.push(await window);
   }
-  const loaded = await busy;
   const start = performance.now();
   runs[0]!.cancel('enough');
   const cancelled = await ends[0];
@@ -37,8 +42,8 @@ export async function together({ count, deadline }: Work) {
     asked: count,
     done: runs.length,
     idleLagP99Ms: rounded(idle.p99),
-    lagP99Ms: rounded(loaded.p99),
-    lagMaxMs: rounded(loaded.max),
+    lagP99Ms: rounded(median(windows.map(({ p99 }) => p99))),
+    lagMaxMs: rounded(Math.max(...windows.map(({ max }) => max))),
     answerMedianMs: rounded(median(answers)),
     cancelMs: rounded(cancelMs),
     cancelledAlone: cancelled === 'enough' && others.every(Boolean) && rest.every((end) => end === 'end'),
