@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <ATen/Parallel.h>
 
 namespace espalier {
 
-Lane::Lane(std::string name, int threads, int intraOpThreads)
-    : name_(std::move(name)), intraOpThreads_(intraOpThreads), limit_(threads) {}
+Lane::Lane(std::string name, int threads, int intraOpThreads, int niceness)
+    : name_(std::move(name)), intraOpThreads_(intraOpThreads), niceness_(niceness), limit_(threads) {}
 
 Lane::~Lane() { close(); }
 
@@ -87,6 +88,8 @@ std::vector<TaskPtr> Lane::takeQueued(const Chosen& chosen) {
 
 void Lane::serve(int index) {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
+  // On Linux 0 is this thread alone. What cannot be set stays as it is.
+  if (niceness_ > 0) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness_);
   // The first question makes libtorch take the process's last setting for this thread; ours comes after it.
   at::get_num_threads();
   at::set_num_threads(intraOpThreads_);
@@ -110,11 +113,14 @@ void Lane::serve(int index) {
 
 namespace {
 
+// With more runs than cores, the event loop's thread would wait for a core up to ten milliseconds and more.
+constexpr int kRunNiceness = 10;
+
 int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 // Never destroyed: their threads are ended by closeLanes(), which must not wait for the order of destructors.
 struct Lanes {
-  Lane runs{"espalier-run", 1, cores()};
+  Lane runs{"espalier-run", 1, cores(), kRunNiceness};
   Lane shortWork{"espalier-short", 1, 1};
 };
 

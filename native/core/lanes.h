@@ -35,7 +35,8 @@ using TaskPtr = std::shared_ptr<Task>;
 class Lane {
  public:
   // `intraOpThreads`: what an operator of libtorch may use on this lane unless the work says otherwise.
-  Lane(std::string name, int threads, int intraOpThreads);
+  // `niceness`: by how much its threads, and those that they start, rank below the process's own.
+  Lane(std::string name, int threads, int intraOpThreads, int niceness = 0);
   ~Lane();
 
   void submit(TaskPtr task);
@@ -59,6 +60,7 @@ class Lane {
 
   const std::string name_;
   const int intraOpThreads_;
+  const int niceness_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<TaskPtr> queue_;

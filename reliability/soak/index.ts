@@ -28,7 +28,7 @@ export async function runPhase(
   const begin = performance.now();
   const args = [child, name, `${count}`, `${seed}`, `${seconds}`];
   const { stdout } = await promisify(execFile)(process.execPath, args, {
-    timeout: (seconds + kGraceSeconds) * 1000,
+    timeout: Math.round((seconds + kGraceSeconds) * 1000),
     killSignal: 'SIGKILL',
   });
   const figures = JSON.parse(stdout) as PhaseResult['figures'];
