@@ -9,6 +9,8 @@
 
 namespace espalier {
 
+static int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
 Lane::Lane(std::string name, int threads, int intraOpThreads, int niceness)
     : name_(std::move(name)), intraOpThreads_(intraOpThreads), niceness_(niceness), limit_(threads) {}
 
@@ -88,11 +90,10 @@ std::vector<TaskPtr> Lane::takeQueued(const Chosen& chosen) {
 
 void Lane::serve(int index) {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
-  // On Linux 0 is this thread alone. What cannot be set stays as it is.
-  if (niceness_ > 0) setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness_);
   // The first question makes libtorch take the process's last setting for this thread; ours comes after it.
   at::get_num_threads();
   at::set_num_threads(intraOpThreads_);
+  bool ranksBelow = niceness_ == 0;
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [&] { return closed_ || (!queue_.empty() && index < limit_); });
@@ -100,6 +101,11 @@ void Lane::serve(int index) {
     TaskPtr task = std::move(queue_.front());
     queue_.pop_front();
     running_.push_back(task);
+    if (!ranksBelow && limit_ > cores()) {
+      // On Linux 0 is this thread alone. What cannot be set stays as it is.
+      setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness_);
+      ranksBelow = true;
+    }
     lock.unlock();
     task->run();
     lock.lock();
@@ -113,10 +119,8 @@ void Lane::serve(int index) {
 
 namespace {
 
-// With more runs than cores, the event loop's thread would wait for a core up to ten milliseconds and more.
-constexpr int kRunNiceness = 10;
-
-int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+// The event loop's thread would wait for a core up to ten milliseconds and more.
+constexpr int kRunNiceness = 15;
 
 // Never destroyed: their threads are ended by closeLanes(), which must not wait for the order of destructors.
 struct Lanes {

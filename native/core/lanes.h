@@ -35,7 +35,8 @@ using TaskPtr = std::shared_ptr<Task>;
 class Lane {
  public:
   // `intraOpThreads`: what an operator of libtorch may use on this lane unless the work says otherwise.
-  // `niceness`: by how much its threads, and those that they start, rank below the process's own.
+  // `niceness`: by how much its threads, and those that they start from then on, rank below the process's own
+  // once more tasks may run than the machine has cores.
   Lane(std::string name, int threads, int intraOpThreads, int niceness = 0);
   ~Lane();
 
