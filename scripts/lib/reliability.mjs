@@ -55,7 +55,7 @@ function promises(phases) {
   ];
 }
 
-// Numbers and words by name; a map of maps of numbers is a table of its own.
+// Numbers and words by name; a map of maps, or a list of maps, is a table of its own.
 function plain(figures) {
   const entries = Object.entries(figures).filter(([name]) => !kHeader.has(name));
   const tables = entries.filter(([, value]) => isTable(value));
@@ -79,23 +79,25 @@ function row(name, value) {
 }
 
 const isMap = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+const isPlain = (value) => !isMap(value);
 const isTable = (value) =>
-  isMap(value) &&
+  value !== null &&
+  typeof value === 'object' &&
   Object.keys(value).length > 0 &&
-  Object.values(value).every(
-    (inner) => isMap(inner) && Object.values(inner).every((number) => typeof number === 'number'),
-  );
+  Object.values(value).every((inner) => isMap(inner) && Object.values(inner).every(isPlain));
 
 function table(name, rows) {
   const columns = [...new Set(Object.values(rows).flatMap(Object.keys))];
+  const cells = (values) => columns.map((column) => cell(values[column] ?? 0)).join(' | ');
+  const first = (row) => (Array.isArray(rows) ? Number(row) + 1 : row);
   return [
     `| ${name} | ${columns.join(' | ')} |`,
     `| --- |${' --- |'.repeat(columns.length)}`,
-    ...Object.entries(rows).map(
-      ([row, values]) => `| ${row} | ${columns.map((column) => count(values[column] ?? 0)).join(' | ')} |`,
-    ),
+    ...Object.entries(rows).map(([row, values]) => `| ${first(row)} | ${cells(values)} |`),
   ];
 }
 
+const cell = (value) =>
+  typeof value === 'number' ? count(value) : Array.isArray(value) ? value.length || 'none' : value;
 const words = (name) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 const count = (value) => value.toLocaleString('en-US');
