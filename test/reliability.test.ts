@@ -9,14 +9,12 @@ const { withFigures } = await import(pathToFileURL(path.join(root, 'scripts/lib/
 const page = (name: string) => `before\n<!-- figures ${name} -->\nold\n<!-- /figures -->\nafter\n`;
 const machine = { cpu: 'a processor', cores: 2, node: 'v20', versions: { libtorch: '2.13.0' } };
 
-test('promises of phases become a table, and what is around the marks stays', () => {
-  const phases = [
-    {
-      title: 'small jobs',
-      figures: { done: 1000 },
-      promises: [{ text: 'memory is flat', measured: '1, 2 MB', holds: false }],
-    },
-  ];
+test('promises of several rounds become one table, and what is around the marks stays', () => {
+  const phases = [false, true].map((holds) => ({
+    title: 'small jobs',
+    figures: { done: 1000 },
+    promises: [{ text: 'memory is flat', measured: '1, 2 MB', holds }],
+  }));
   const figures = {
     name: 'soak',
     command: 'npm run soak',
@@ -33,9 +31,9 @@ test('promises of phases become a table, and what is around the marks stays', ()
       '<!-- figures soak -->',
       '`npm run soak`; today; a processor, 2 cores; Node v20; libtorch 2.13.0; seed 1; 60 s.',
       '',
-      '| what | promise | measured | holds |',
+      '| what, in all | promise | measured in the first round | held |',
       '| --- | --- | --- | --- |',
-      '| 1,000 small jobs | memory is flat | 1, 2 MB | **no** |',
+      '| 2,000 small jobs | memory is flat | 1, 2 MB | **1 of 2** |',
       '<!-- /figures -->',
       'after',
       '',

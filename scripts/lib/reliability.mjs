@@ -42,15 +42,24 @@ function header(name, { command, date, machine = {}, seed, seeds, seconds }) {
   return `${facts.filter(Boolean).join('; ')}.`;
 }
 
+// Each promise once, with what the first round measured, and in how many rounds it held.
 function promises(phases) {
+  const lines = new Map();
+  for (const { title, figures, promises } of phases) {
+    for (const { text, measured, holds } of promises) {
+      const line = lines.get(title + text) ?? { title, text, measured, done: 0, held: 0, rounds: 0 };
+      line.done += figures.done;
+      line.held += holds ? 1 : 0;
+      line.rounds += 1;
+      lines.set(title + text, line);
+    }
+  }
   return [
-    '| what | promise | measured | holds |',
+    '| what, in all | promise | measured in the first round | held |',
     '| --- | --- | --- | --- |',
-    ...phases.flatMap(({ title, figures, promises }) =>
-      promises.map(
-        ({ text, measured, holds }) =>
-          `| ${count(figures.done)} ${title} | ${text} | ${measured} | ${holds ? 'yes' : '**no**'} |`,
-      ),
+    ...[...lines.values()].map(
+      ({ title, text, measured, done, held, rounds }) =>
+        `| ${count(done)} ${title} | ${text} | ${measured} | ${held === rounds ? '' : '**'}${held} of ${rounds}${held === rounds ? '' : '**'} |`,
     ),
   ];
 }
