@@ -75,7 +75,7 @@ class Trainer {
     job_.reach(unitsSoFar(phase));
     if (!position_.begun && phase.begin) betweenSteps(phase.begin);
     position_.begun = true;
-    watch_.emplace(state_.models);
+    watch_ = WeightWatch(state_.models);
     keepGoodState();
     windowStart_ = std::chrono::steady_clock::now();
     while (position_.step < steps_ || position_.epochsClosed < phase.epochs) {
@@ -244,12 +244,12 @@ class Trainer {
   void keepGoodState() { lastGood_ = pack(/*copy=*/true); }
 
   void checkGuard(const ErasedPhase& phase) {
-    if (guard_.raised() || !watch_->firstNotFinite().empty()) diverged(phase);
+    if (guard_.raised() || !watch_.firstNotFinite().empty()) diverged(phase);
   }
 
   // Whether the last step of a replay is bad.
   bool isBad() {
-    const std::string path = watch_->firstNotFinite();
+    const std::string path = watch_.firstNotFinite();
     const NotFinite* answers = answers_ != nullptr && answers_->holds() ? answers_ : nullptr;
     if (diagnosis_) diagnosis_->seeAfter(path, answers);
     return guard_.raised() || !path.empty() || answers != nullptr;
@@ -329,7 +329,7 @@ class Trainer {
   std::map<std::string, at::Generator> generators_;
   at::Tensor scale_, growth_;  // float16 only
   StateArchive lastGood_;
-  std::optional<WeightWatch> watch_;      // of the phase
+  WeightWatch watch_{{}};                 // of the phase
   const NotFinite* answers_ = nullptr;    // what an evaluation found, while the stretch before it is replayed
   std::unique_ptr<Diagnosis> diagnosis_;  // while a bad stretch is replayed
   std::map<std::string, LogSum> logs_;
