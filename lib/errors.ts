@@ -25,7 +25,7 @@ export type ErrorCode =
 
 /** What `details` holds, for the codes that promise something. */
 export interface KnownDetails {
-  ERR_DIVERGED: { step: number; layer?: string; samples?: number[]; checkpoint?: string; model?: string };
+  ERR_DIVERGED: { step: number; layer?: string; samples?: number[]; checkpoint?: string };
 }
 
 export type Details<Code extends ErrorCode> = Code extends keyof KnownDetails

@@ -201,9 +201,20 @@ c10::IValue fromJs(const Napi::Value& value, const c10::TypePtr& type, const std
   return mapFromJs(value.As<Napi::Object>(), type, name, depth);
 }
 
+// napi_create_arraybuffer ends the process where there is no memory; the constructor throws.
+Napi::ArrayBuffer makeBuffer(Napi::Env env, size_t bytes) {
+  const auto constructor = env.Global().Get("ArrayBuffer").As<Napi::Function>();
+  try {
+    return constructor.New({Napi::Number::New(env, static_cast<double>(bytes))}).As<Napi::ArrayBuffer>();
+  } catch (const Napi::Error& error) {
+    fail(ErrorCode::kOutOfMemory, "expected memory for an output of ", bytes, " bytes, found none (",
+         error.Message(), "); use smaller batches");
+  }
+}
+
 Napi::Value tensorToJs(Napi::Env env, const at::Tensor& tensor) {
   const size_t bytes = tensor.nbytes();
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
+  Napi::ArrayBuffer buffer = makeBuffer(env, bytes);
   if (bytes > 0) std::memcpy(buffer.Data(), tensor.const_data_ptr(), bytes);
   napi_value data = nullptr;
   if (napi_create_typedarray(env, arrayOf(tensor.scalar_type()), static_cast<size_t>(tensor.numel()), buffer,

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cstdlib>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <ATen/Parallel.h>
 
 namespace espalier {
 
-Lane::Lane(std::string name, int threads, int intraOpThreads)
-    : name_(std::move(name)), intraOpThreads_(intraOpThreads), limit_(threads) {}
+static int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+Lane::Lane(std::string name, int threads, int intraOpThreads, int niceness)
+    : name_(std::move(name)), intraOpThreads_(intraOpThreads), niceness_(niceness), limit_(threads) {}
 
 Lane::~Lane() { close(); }
 
@@ -90,6 +93,7 @@ void Lane::serve(int index) {
   // The first question makes libtorch take the process's last setting for this thread; ours comes after it.
   at::get_num_threads();
   at::set_num_threads(intraOpThreads_);
+  bool ranksBelow = niceness_ == 0;
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [&] { return closed_ || (!queue_.empty() && index < limit_); });
@@ -97,6 +101,11 @@ void Lane::serve(int index) {
     TaskPtr task = std::move(queue_.front());
     queue_.pop_front();
     running_.push_back(task);
+    if (!ranksBelow && limit_ > cores()) {
+      // On Linux 0 is this thread alone. What cannot be set stays as it is.
+      setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness_);
+      ranksBelow = true;
+    }
     lock.unlock();
     task->run();
     lock.lock();
@@ -110,11 +119,12 @@ void Lane::serve(int index) {
 
 namespace {
 
-int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+// The event loop's thread would wait for a core up to ten milliseconds and more.
+constexpr int kRunNiceness = 15;
 
 // Never destroyed: their threads are ended by closeLanes(), which must not wait for the order of destructors.
 struct Lanes {
-  Lane runs{"espalier-run", 1, cores()};
+  Lane runs{"espalier-run", 1, cores(), kRunNiceness};
   Lane shortWork{"espalier-short", 1, 1};
 };
 

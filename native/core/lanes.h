@@ -35,7 +35,9 @@ using TaskPtr = std::shared_ptr<Task>;
 class Lane {
  public:
   // `intraOpThreads`: what an operator of libtorch may use on this lane unless the work says otherwise.
-  Lane(std::string name, int threads, int intraOpThreads);
+  // `niceness`: by how much its threads, and those that they start from then on, rank below the process's own
+  // once more tasks may run than the machine has cores.
+  Lane(std::string name, int threads, int intraOpThreads, int niceness = 0);
   ~Lane();
 
   void submit(TaskPtr task);
@@ -59,6 +61,7 @@ class Lane {
 
   const std::string name_;
   const int intraOpThreads_;
+  const int niceness_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<TaskPtr> queue_;

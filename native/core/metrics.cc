@@ -6,6 +6,7 @@
 #include <torch/utils.h>
 
 #include "core/data/stream.h"
+#include "core/train/guard.h"
 #include "core/train/loss.h"
 
 namespace espalier {
@@ -48,6 +49,14 @@ class Scorer {
 
 int64_t defaultBatch(const Model& model) { return model.device().is_cuda() ? kCudaBatch : kCpuBatch; }
 
+void requireAnswers(const Model& model, const Dataset& dataset, const at::Tensor& sound) {
+  if (sound.all().item<bool>()) return;
+  const at::Tensor bad = sound.logical_not().nonzero().reshape({-1}).cpu();
+  const at::Tensor inputs = dataset.gather(bad.narrow(0, 0, 1), model.device()).inputs;
+  throw NotFinite(model, inputs,
+                  {bad.const_data_ptr<int64_t>(), bad.const_data_ptr<int64_t>() + bad.numel()});
+}
+
 ClassificationFigures evaluateDataset(const Model& model, const DatasetPtr& dataset,
                                       const EvaluationOptions& options, Job& job) {
   const torch::NoGradGuard noGrad;
@@ -63,13 +72,17 @@ ClassificationFigures evaluateDataset(const Model& model, const DatasetPtr& data
   at::Tensor loss = torch::zeros({}, onDevice.dtype(at::kDouble));
   std::vector<at::Tensor> confidences;
   std::vector<at::Tensor> hits;
+  std::vector<at::Tensor> sound;
   const auto start = std::chrono::steady_clock::now();
   int64_t done = 0;
   for (int64_t i = 0; i < stream.batchesPerEpoch(); ++i) {
     job.checkCancelled();
     const Batch batch = stream.at(0, i);
     const at::Tensor logits = scorer.logits(batch.inputs).to(at::kFloat);
-    const auto [confidence, prediction] = at::softmax(logits, 1).max(1);
+    sound.push_back(areAnswers(logits));
+    // What has no largest element has no index either; it is refused once all are seen.
+    const auto [confidence, prediction] =
+        at::softmax(logits, 1).masked_fill(sound.back().logical_not().unsqueeze(1), 0).max(1);
     confusion += torch::bincount(batch.labels * outputs + prediction, {}, outputs * outputs);
     loss += crossEntropy(logits, batch.labels, 0).to(at::kDouble).sum();
     confidences.push_back(confidence);
@@ -80,6 +93,7 @@ ClassificationFigures evaluateDataset(const Model& model, const DatasetPtr& data
                  options.units * static_cast<double>(done) / static_cast<double>(dataset->size()),
                  static_cast<double>(done) / seconds, Value::Map{});
   }
+  requireAnswers(model, *dataset, torch::cat(sound));
   job.finishUnits(options.units);
 
   ClassificationFigures figures;
@@ -108,7 +122,7 @@ ClassificationFigures evaluateDataset(const Model& model, const DatasetPtr& data
   return figures;
 }
 
-// Which samples the model is right on.
+// Which samples the model is right on: on none that it does not answer in numbers.
 at::Tensor rightOn(const Model& model, const DatasetPtr& dataset, const std::function<void()>& tick) {
   const torch::NoGradGuard noGrad;
   StreamOptions options;
@@ -120,7 +134,8 @@ at::Tensor rightOn(const Model& model, const DatasetPtr& dataset, const std::fun
   for (int64_t i = 0; i < stream.batchesPerEpoch(); ++i) {
     tick();
     const Batch batch = stream.at(0, i);
-    right.push_back(scorer.logits(batch.inputs).argmax(1).eq(batch.labels));
+    const at::Tensor logits = scorer.logits(batch.inputs);
+    right.push_back(logits.argmax(1).eq(batch.labels).logical_and(areAnswers(logits)));
   }
   return torch::cat(right);
 }

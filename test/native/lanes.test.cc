@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <sys/resource.h>
 #include <thread>
 
 #include <ATen/Parallel.h>
@@ -141,6 +142,26 @@ TEST("lanes: a lane's intra-op threads are its own") {
   askOneAgain->done.get_future().wait();
   EXPECT_EQ(ofOne, 11);
   EXPECT_EQ(ofTwo, 2);
+}
+
+TEST("lanes: more threads than cores, and those that they start, rank below the process's own") {
+  const int own = getpriority(PRIO_PROCESS, 0);
+  const int many = static_cast<int>(std::thread::hardware_concurrency()) + 1;
+  Lane few("few", 1, 1, 3), lane("many", many, 1, 3);
+  int ofFew = 0, ofLane = 0, ofChild = 0;
+  const auto askFew = std::make_shared<Calling>([&] { ofFew = getpriority(PRIO_PROCESS, 0); });
+  few.submit(askFew);
+  askFew->done.get_future().wait();
+  EXPECT_EQ(ofFew, own);
+  const auto ask = std::make_shared<Calling>([&] {
+    ofLane = getpriority(PRIO_PROCESS, 0);
+    std::thread([&] { ofChild = getpriority(PRIO_PROCESS, 0); }).join();
+  });
+  lane.submit(ask);
+  ask->done.get_future().wait();
+  EXPECT_EQ(ofLane, std::min(19, own + 3));
+  EXPECT_EQ(ofChild, ofLane);
+  EXPECT_EQ(getpriority(PRIO_PROCESS, 0), own);
 }
 
 }  // namespace

@@ -17,18 +17,26 @@ async function run(...args: string[]): Promise<string> {
 const slow = { timeoutMs: 90_000 };
 
 test(
-  'four Workers load the addon, work and end by themselves; the main thread works after them',
+  'eight Workers load the addon at once beside the main thread, train and end by themselves; the main thread works on',
   async () => {
-    assert.is(await run('together'), 'exits 0 0 0 0\nmain 1x4\n');
+    assert.is(await run('together'), 'exits 0 0 0 0 0 0 0 0\nmain 1x4\n');
+  },
+  slow,
+);
+
+test(
+  'the addon is loaded in a Worker, given back with it, and loaded again, in Workers and in the main thread',
+  async () => {
+    assert.is(await run('again'), 'exits 0 0 0\nmain 1x4\n');
   },
   slow,
 );
 
 for (const work of ['run', 'queued']) {
   test(
-    `a Worker is terminated with work '${work}' under way, and the main thread works on`,
+    `Workers are terminated four times with work '${work}' under way, and the main thread works on`,
     async () => {
-      assert.is(await run('terminate', work), 'terminated in time\nmain 1x4\n');
+      assert.is(await run('terminate', work), `${'terminated in time\n'.repeat(4)}main 1x4\n`);
     },
     slow,
   );

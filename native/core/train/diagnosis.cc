@@ -9,8 +9,6 @@ namespace espalier {
 
 namespace {
 
-constexpr size_t kMaxNamedSamples = 16;
-
 std::vector<int64_t> nonFiniteRows(const at::Tensor& values) {
   const at::Tensor bad = values.detach().reshape({values.size(0), -1}).isfinite().all(1).logical_not();
   const at::Tensor rows = bad.nonzero().reshape({-1}).cpu();
@@ -61,6 +59,17 @@ void Diagnosis::seeBackward(const at::Tensor& loss, const std::vector<at::Tensor
   }
 }
 
+void Diagnosis::seeAfter(const std::string& path, const Error* answers) {
+  if (!finding_.what.empty()) return;
+  if (!path.empty()) {
+    finding_.what = "what the step left is";
+    finding_.layer = path;
+  } else if (answers != nullptr) {
+    finding_.what = "what the model answers after it is";
+    if (const Value* layer = answers->details().find("layer")) finding_.layer = layer->asString();
+  }
+}
+
 std::string Diagnosis::pathOf(const at::Tensor& parameter) const {
   for (const auto& model : models_) {
     for (const ParameterInfo& info : model->parameters()) {
@@ -92,7 +101,11 @@ Error Diagnosis::error(int64_t step, const std::string& phase, const std::string
     message += text(i == 0 ? ", with samples " : ", ", finding_.samples[i]);
   if (!finding_.samples.empty()) details.set("samples", toValue(finding_.samples));
   if (!checkpoint.empty()) details.set("checkpoint", checkpoint);
-  message += "; lower the learning rate, clip gradients, or look at those samples";
+  // Of one value there is no variance; torch divides zero by zero.
+  message +=
+      finding_.layer.ends_with("running_var")
+          ? "; a batch norm saw one value of each channel: leave no batch of one sample, or use larger images"
+          : "; lower the learning rate, clip gradients, or look at those samples";
   return {ErrorCode::kDiverged, std::move(message), std::move(details)};
 }
 

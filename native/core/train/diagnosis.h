@@ -24,6 +24,9 @@ class Diagnosis {
   void seeForward(Model& model, const at::Tensor& inputs, Mode mode, const at::Tensor& logits);
   void seeBackward(const at::Tensor& loss, const std::vector<at::Tensor>& parameters,
                    const at::Tensor& perSample);
+  // The weight or statistic that a step spoiled ("": none), and what an evaluation says of the model after
+  // it.
+  void seeAfter(const std::string& path, const Error* answers);
 
   // ERR_DIVERGED about `step` of `phase`; an empty `checkpoint` is none.
   Error error(int64_t step, const std::string& phase, const std::string& checkpoint) const;

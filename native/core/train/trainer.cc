@@ -75,6 +75,7 @@ class Trainer {
     job_.reach(unitsSoFar(phase));
     if (!position_.begun && phase.begin) betweenSteps(phase.begin);
     position_.begun = true;
+    watch_ = WeightWatch(state_.models);
     keepGoodState();
     windowStart_ = std::chrono::steady_clock::now();
     while (position_.step < steps_ || position_.epochsClosed < phase.epochs) {
@@ -147,7 +148,13 @@ class Trainer {
 
   void closeEpoch(const ErasedPhase& phase) {
     checkGuard(phase);
-    if (phase.endEpoch) betweenSteps([&] { phase.endEpoch(position_.epochsClosed); });
+    try {
+      if (phase.endEpoch) betweenSteps([&] { phase.endEpoch(position_.epochsClosed); });
+    } catch (const NotFinite& found) {
+      if (!found.isAbout(state_.models)) throw;
+      answers_ = &found;
+      diverged(phase);
+    }
     ++position_.epochsClosed;
     if (position_.step < steps_) keepGoodState();
   }
@@ -237,7 +244,15 @@ class Trainer {
   void keepGoodState() { lastGood_ = pack(/*copy=*/true); }
 
   void checkGuard(const ErasedPhase& phase) {
-    if (guard_.raised()) diverged(phase);
+    if (guard_.raised() || !watch_.firstNotFinite().empty()) diverged(phase);
+  }
+
+  // Whether the last step of a replay is bad.
+  bool isBad() {
+    const std::string path = watch_.firstNotFinite();
+    const NotFinite* answers = answers_ != nullptr && answers_->holds() ? answers_ : nullptr;
+    if (diagnosis_) diagnosis_->seeAfter(path, answers);
+    return guard_.raised() || !path.empty() || answers != nullptr;
   }
 
   // Replays from the last good state with a diagnosis of every step, to name step, layer and samples; leaves
@@ -259,12 +274,10 @@ class Trainer {
     guard_.reset();
     for (; position_.step < end; ++position_.step) {
       doStep(phase);
-      if (guard_.raised()) return true;
+      if (isBad()) return true;
     }
     return false;
   }
-
-  // --- progress
 
   void showProgress(const ErasedPhase& phase, bool last) {
     if (!last && !job_.progressDue()) return;
@@ -314,9 +327,10 @@ class Trainer {
   int64_t stepsPerEpoch_ = 0;
   int64_t steps_ = 0;
   std::map<std::string, at::Generator> generators_;
-  at::Tensor scale_;   // float16 only
-  at::Tensor growth_;  // float16 only
+  at::Tensor scale_, growth_;  // float16 only
   StateArchive lastGood_;
+  WeightWatch watch_{{}};                 // of the phase
+  const NotFinite* answers_ = nullptr;    // what an evaluation found, while the stretch before it is replayed
   std::unique_ptr<Diagnosis> diagnosis_;  // while a bad stretch is replayed
   std::map<std::string, LogSum> logs_;
   std::chrono::steady_clock::time_point windowStart_;

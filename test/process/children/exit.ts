@@ -1,25 +1,35 @@
-// Ends the process in one of the ways that there are, with native work under way or not.
-import { firstProgress, longRun, tinyInput, tinyModel } from '../../support/tiny.js';
+// Ends the process in one of the ways that there are, with native work under way or not: HOW WORK DISPOSED FILE.
+// What it prints last is how long a batch takes.
+import fs from 'node:fs';
+import { supervised } from '../../../lib/train/supervised.js';
+import { firstProgress, longRun, tinyDomain, tinyInput, tinyModel } from '../../support/tiny.js';
 
-const [how, work] = process.argv.slice(2);
+const [how = '', work = '', disposed = '', file = ''] = process.argv.slice(2);
 
 const model = await tinyModel();
-if (work === 'run') {
-  const { run } = await longRun(how === 'end' ? { epochs: 3 } : {}, model);
-  await firstProgress(run);
+const domain = await tinyDomain();
+let batchMs = 0;
+if (work === 'running' || work === 'checkpointing' || work === 'queued') {
+  // A process that ends by itself ends with its runs.
+  const epochs = how === 'end' ? { epochs: work === 'checkpointing' ? 1 : 3 } : {};
+  const checkpoint = work === 'checkpointing' ? { checkpoint: { path: file, everySteps: 1 } } : {};
+  const { run } = await longRun({ domain, ...epochs, ...checkpoint }, model);
   run.catch(() => {});
-}
-if (work === 'queued') {
-  const runs = [(await longRun({}, model)).run, (await longRun({}, model)).run];
-  await firstProgress(runs[0]!);
-  for (const run of runs) run.catch(() => {});
-  if (how === 'end') for (const run of runs) run.cancel();
+  const { samplesPerSecond } = await firstProgress(run);
+  if (samplesPerSecond > 0) batchMs = 32_000 / samplesPerSecond;
+  if (work === 'queued') (await longRun({ domain, ...epochs }, model)).run.catch(() => {});
+  while (work === 'checkpointing' && !fs.existsSync(file)) await new Promise((next) => setTimeout(next, 1));
 }
 if (work === 'forward') {
   for (let i = 0; i < 50; i++) model.forward([tinyInput()]).catch(() => {});
 }
-if (work === 'disposed') await model.dispose();
+if (disposed === 'disposed') {
+  await model.dispose();
+  await domain.dispose();
+}
 
-console.log('ready');
+console.log(`ready ${batchMs}`);
 if (how === 'exit') process.exit(3);
 if (how === 'throw') throw new Error('thrown by the child');
+if (how === 'reject') Promise.reject(new Error('rejected by the child'));
+if (how === 'fail') supervised(model, { domain, epochs: 0 });

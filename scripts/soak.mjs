@@ -1,0 +1,19 @@
+import fs from 'node:fs';
+import { inRoot, root } from './lib/paths.mjs';
+import { ensureNative, ensurePackages, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
+import { main } from './lib/problem.mjs';
+import { withFigures } from './lib/reliability.mjs';
+
+// npm run soak -- --minutes N [--seed S] [--out FILE]: jobs, handles, Workers and forgotten promises again and
+// again; writes docs/reliability/soak.json and its figures in docs/reliability.md, and ends with 1 where a promise was broken.
+await main(async () => {
+  process.chdir(root);
+  await ensurePackages();
+  await ensureNative(await ensureTools());
+  await ensureTypeScript();
+  const { soak } = await import('../dist/reliability/soak/index.js');
+  const broken = await soak(process.argv.slice(2));
+  const page = inRoot('docs/reliability.md');
+  fs.writeFileSync(page, withFigures(fs.readFileSync(page, 'utf8')));
+  return broken > 0 ? 1 : 0;
+});
