@@ -130,7 +130,11 @@ void Job::writeCheckpointNow() {
     writeCheckpoint(options->path, context_.identity, *context_.root, options->keep);
   } catch (const Error& error) {
     if (options->onWriteError == OnWriteError::kStop) throw;
-    warn(text("a checkpoint was not written: ", error.message()));
+    // Once, however often it happens.
+    std::string warning = text("a checkpoint was not written: ", error.message());
+    const std::vector<std::string>& told = context_.warnings;
+    if (std::find(told.begin(), told.end(), warning) == told.end())
+      context_.warnings.push_back(std::move(warning));
   }
 }
 

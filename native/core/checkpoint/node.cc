@@ -1,7 +1,5 @@
 #include "core/checkpoint/node.h"
 
-#include <cstdio>
-#include <filesystem>
 #include <limits>
 #include <map>
 
@@ -143,23 +141,6 @@ std::string checksum(const std::string& tree, const NamedTensors& tensors) {
   return hash.hex();
 }
 
-void rotate(const std::string& path, int64_t keep) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;  // a generation that does not exist yet
-  for (int64_t i = keep - 1; i >= 1; --i) {
-    const std::string from = i == 1 ? path : text(path, ".", i - 1);
-    if (!fs::exists(from, ignored)) continue;
-    const std::string to = text(path, ".", i);
-    if (i == 1) {
-      // The newest stays in place until its successor is renamed over it: there is no moment without one.
-      fs::remove(to, ignored);
-      fs::create_hard_link(from, to, ignored);
-    } else {
-      fs::rename(from, to, ignored);
-    }
-  }
-}
-
 }  // namespace
 
 CheckpointEntry& CheckpointNode::enter(const std::string& key) {
@@ -191,8 +172,7 @@ void writeCheckpoint(const std::string& path, const Value& identity, const Check
   const std::string json = toJson(tree);
   const std::string bytes =
       writeSafetensors(tensors, Value::Map{{"espalier", json}, {"sha256", checksum(json, tensors)}});
-  rotate(path, keep);
-  writeFileAtomically(path, bytes);
+  writeNextGeneration(path, bytes, keep);
 }
 
 Checkpoint readCheckpoint(const std::string& path) {
@@ -205,8 +185,7 @@ Checkpoint readCheckpoint(const std::string& path) {
          ", found another safetensors file");
   }
   if (sum->asString() != checksum(json->asString(), file.tensors)) {
-    fail(ErrorCode::kCheckpointInvalid, "the checksum of ", path,
-         " does not fit its content: it is damaged; resume from an older one (", path, ".1)");
+    fail(ErrorCode::kCheckpointInvalid, "the checksum of ", path, " does not fit its content: it is damaged");
   }
   const Value tree = parseJson(json->asString(), path);
   if (tree.at("format").asInt() != kFormat) {
