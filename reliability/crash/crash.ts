@@ -90,7 +90,8 @@ class Trial {
     const tally: Tally = {
       recipe: subject.recipe,
       uninterruptedMs: Math.round(result.ms),
-      checkpoints: writes,
+      // Each but the first takes two temporary names: its own, and one for what was there before.
+      checkpoints: Math.ceil(writes / 2),
       runs: 0,
       kills: 0,
       duringWrite: 0,
@@ -123,7 +124,7 @@ class Trial {
   // Every second one is aimed at a write.
   private draw(random: () => number): Kill {
     const [aimed, where] = [random() < 0.5, random()];
-    const writes = Math.max(1, this.tally.checkpoints / 3);
+    const writes = Math.max(1, (this.tally.checkpoints * 2) / 3);
     return aimed ? { atWrite: 1 + Math.floor(where * writes) } : { afterMs: where * this.whole.ms * 0.7 };
   }
 
