@@ -145,6 +145,7 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
     job.writeCheckpointNow();
     throw;
   }
+  job.endCheckpoints();
   const double durationMs =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - context.start).count();
   std::optional<double> seconds;  // of a run that was not stopped

@@ -26,7 +26,7 @@ struct Series {
       CheckpointEntry& entry = root.enter("train");
       entry.state.tensors.emplace_back("weight", torch::full({100}, step, at::kFloat));
       entry.value = step;
-      writeCheckpoint(path, Value::Map{{"method", "toy"}}, root, 3);
+      writeCheckpoint(path, imageOf(Value::Map{{"method", "toy"}}, root), 3);
     }
   }
   ~Series() { std::filesystem::remove_all(folder); }
@@ -80,6 +80,6 @@ TEST("checkpoint: a damaged one does not take the place of the newest whole one"
   CheckpointNode root;
   root.method = "toy";
   root.enter("train").value = 4;
-  writeCheckpoint(series.path, Value::Map{{"method", "toy"}}, root, 2);
+  writeCheckpoint(series.path, imageOf(Value::Map{{"method", "toy"}}, root), 2);
   EXPECT_EQ(stepOf(readNewestCheckpoint(series.path)), 4);
 }

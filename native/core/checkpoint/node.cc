@@ -5,7 +5,6 @@
 
 #include "core/file.h"
 #include "core/mask.h"
-#include "core/safetensors.h"
 #include "core/sha256.h"
 #include "core/trail.h"
 
@@ -34,7 +33,8 @@ class TreeWriter {
   Value entry(const CheckpointEntry& entry, const std::string& path) {
     Value::List names;
     for (const auto& [name, tensor] : entry.state.tensors) {
-      tensors_.emplace_back(text(path, "state/", name), tensor);
+      // Here, for on another thread libtorch would set up threads of its own for a copy.
+      tensors_.emplace_back(text(path, "state/", name), tensor.detach().cpu().contiguous());
       names.emplace_back(name);
     }
     Value out = Value::Map{{"key", entry.key},
@@ -164,15 +164,17 @@ void CheckpointNode::goOnAt(int64_t ordinal) {
   next = static_cast<size_t>(ordinal);
 }
 
-void writeCheckpoint(const std::string& path, const Value& identity, const CheckpointNode& root,
-                     int64_t keep) {
+CheckpointImage imageOf(const Value& identity, const CheckpointNode& root) {
   TreeWriter writer;
   const Value tree = Value::Map{{"format", kFormat}, {"identity", identity}, {"root", writer.node(root, "")}};
-  const NamedTensors tensors = writer.takeTensors();
-  const std::string json = toJson(tree);
-  const std::string bytes =
-      writeSafetensors(tensors, Value::Map{{"espalier", json}, {"sha256", checksum(json, tensors)}});
-  writeNextGeneration(path, bytes, keep);
+  return {toJson(tree), writer.takeTensors()};
+}
+
+void writeCheckpoint(const std::string& path, const CheckpointImage& image, int64_t keep) {
+  const auto& [json, tensors] = image;
+  writeNextGeneration(
+      path, writeSafetensors(tensors, Value::Map{{"espalier", json}, {"sha256", checksum(json, tensors)}}),
+      keep);
 }
 
 Checkpoint readCheckpoint(const std::string& path) {
