@@ -42,7 +42,12 @@ export const runOptions = z.strictObject({
       'Threads of one operation; the cores of the machine, shared by the concurrent runs, where it is not given.',
     ),
   checkpoint: checkpointOptions.optional().describe('Where and how often the run saves itself.'),
-  resume: z.string().optional().describe('Checkpoint to go on from; a checkpoint of another run is refused.'),
+  resume: z
+    .string()
+    .optional()
+    .describe(
+      'Checkpoint to go on from, or where it is damaged the one before it; a checkpoint of another run is refused.',
+    ),
 });
 
 /** Those that only JavaScript knows. */

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
+#include <optional>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -40,22 +42,6 @@ class Descriptor {
   int number_;
 };
 
-// Removes the temporary file unless it was renamed into place.
-class Temporary {
- public:
-  explicit Temporary(std::string path) : path_(std::move(path)) {}
-  ~Temporary() {
-    if (!path_.empty()) ::unlink(path_.c_str());
-  }
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  const std::string& path() const { return path_; }
-  void keep() { path_.clear(); }
-
- private:
-  std::string path_;
-};
-
 void writeAll(int file, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
@@ -73,22 +59,129 @@ void syncFolder(const std::string& folder, const std::string& path) {
     failIo("sync the folder of", path, errno);
 }
 
+std::string temporaryName(const std::string& path) {
+  static std::atomic<uint64_t> serial{0};
+  return text(path, ".", ::getpid(), "-", serial.fetch_add(1), ".tmp");
+}
+
+// Whether `name` is a temporaryName() of `base`, of whatever process.
+bool isTemporaryOf(std::string_view base, std::string_view name) {
+  constexpr std::string_view kEnd = ".tmp";
+  if (name.size() < base.size() + 1 + kEnd.size() || name.substr(0, base.size()) != base) return false;
+  if (name[base.size()] != '.' || name.substr(name.size() - kEnd.size()) != kEnd) return false;
+  const std::string_view middle = name.substr(base.size() + 1, name.size() - base.size() - 1 - kEnd.size());
+  const size_t dash = middle.find('-');
+  const auto isNumber = [](std::string_view part) {
+    return !part.empty() && part.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  return dash != std::string_view::npos && isNumber(middle.substr(0, dash)) &&
+         isNumber(middle.substr(dash + 1));
+}
+
+// A file beside `path` that is gone in the end unless it is renamed. Its lock says that its writer lives: a
+// process number may be another's tomorrow.
+class Temporary {
+ public:
+  Temporary(const std::string& path, FileAccess access) : target_(path) {
+    do {
+      name_ = temporaryName(path);
+      number_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                       access == FileAccess::kOwnerOnly ? 0600 : 0666);
+    } while (number_ < 0 && errno == EEXIST);
+    if (number_ < 0) failIo("write", target_, errno);
+    ::flock(number_, LOCK_EX | LOCK_NB);
+  }
+  ~Temporary() {
+    if (!renamed_) ::unlink(name_.c_str());
+    ::close(number_);
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+
+  void write(std::string_view bytes) const {
+    writeAll(number_, bytes, target_);
+    if (::fsync(number_) != 0) failIo("write", target_, errno);
+  }
+  void rename() {
+    if (::rename(name_.c_str(), target_.c_str()) != 0) failIo("write", target_, errno);
+    renamed_ = true;
+  }
+
+ private:
+  std::string target_;
+  std::string name_;
+  int number_ = -1;
+  bool renamed_ = false;
+};
+
+// A second name for what is at a path, so that it outlives its successor; a copy where the file system knows
+// no second names. What cannot be kept is not kept: the successor is whole.
+class Aside {
+ public:
+  explicit Aside(const std::string& path) : name_(temporaryName(path)) {
+    std::error_code fault;
+    std::filesystem::create_hard_link(path, name_, fault);
+    if (fault && std::filesystem::exists(path, fault)) std::filesystem::copy_file(path, name_, fault);
+    kept_ = !fault && std::filesystem::exists(name_, fault);
+  }
+  ~Aside() { ::unlink(name_.c_str()); }
+  Aside(const Aside&) = delete;
+  Aside& operator=(const Aside&) = delete;
+
+  // As the youngest of the older generations.
+  void rotate(const std::string& path, int64_t keep) const {
+    if (!kept_) return;
+    std::error_code ignored;  // a generation that does not exist yet
+    for (int64_t age = keep - 1; age > 1; --age)
+      std::filesystem::rename(generationPath(path, age - 1), generationPath(path, age), ignored);
+    std::filesystem::rename(name_, generationPath(path, 1), ignored);
+  }
+
+ private:
+  std::string name_;
+  bool kept_ = false;
+};
+
+std::string folderOf(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
 }  // namespace
 
+void removeLeftTemporaries(const std::string& path) {
+  const std::string base = std::filesystem::path(path).filename().string();
+  std::error_code fault;
+  for (std::filesystem::directory_iterator it(folderOf(path), fault), end; !fault && it != end;
+       it.increment(fault)) {
+    if (!isTemporaryOf(base, it->path().filename().string())) continue;
+    const Descriptor file(it->path().string(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (file.isOpen() && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(it->path().c_str());
+  }
+}
+
 void writeFileAtomically(const std::string& path, std::string_view bytes, FileAccess access) {
-  static std::atomic<uint64_t> serial{0};
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  const std::string folder = parent.empty() ? "." : parent.string();
-  Temporary temporary(text(path, ".", ::getpid(), "-", serial.fetch_add(1), ".tmp"));
-  Descriptor file(temporary.path(), O_WRONLY | O_CREAT | O_EXCL,
-                  access == FileAccess::kOwnerOnly ? 0600 : 0666);
-  if (!file.isOpen()) failIo("write", path, errno);
-  writeAll(file.get(), bytes, path);
-  if (::fsync(file.get()) != 0) failIo("write", path, errno);
-  if (file.close() != 0) failIo("write", path, errno);
-  if (::rename(temporary.path().c_str(), path.c_str()) != 0) failIo("write", path, errno);
-  temporary.keep();
-  syncFolder(folder, path);
+  removeLeftTemporaries(path);
+  Temporary temporary(path, access);
+  temporary.write(bytes);
+  temporary.rename();
+  syncFolder(folderOf(path), path);
+}
+
+std::string generationPath(const std::string& path, int64_t age) {
+  return age == 0 ? path : text(path, ".", age);
+}
+
+void writeNextGeneration(const std::string& path, std::string_view bytes, int64_t keep) {
+  removeLeftTemporaries(path);
+  Temporary temporary(path, FileAccess::kUsual);
+  temporary.write(bytes);
+  std::optional<Aside> old;
+  if (keep > 1) old.emplace(path);
+  temporary.rename();
+  // Last, so that the newest is whole whenever the process is killed.
+  if (old) old->rotate(path, keep);
+  syncFolder(folderOf(path), path);
 }
 
 std::string readFile(const std::string& path, uint64_t maxBytes) {

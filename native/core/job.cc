@@ -123,15 +123,43 @@ bool Job::checkpointDue(int64_t step) const {
 }
 
 void Job::writeCheckpointNow() {
+  if (!writesCheckpoints()) return;
+  writeCheckpointBehind();
+  try {
+    context_.writer.finish();
+  } catch (const Error& error) {
+    if (context_.request.run.checkpoint.value().onWriteError == OnWriteError::kStop) throw;
+    warnOfCheckpoint(error);
+  }
+}
+
+void Job::writeCheckpointBehind() {
   const std::optional<CheckpointOptions>& options = context_.request.run.checkpoint;
   if (!options) return;
   context_.lastCheckpoint = std::chrono::steady_clock::now();
   try {
-    writeCheckpoint(options->path, context_.identity, *context_.root, options->keep);
+    context_.writer.finish();
   } catch (const Error& error) {
     if (options->onWriteError == OnWriteError::kStop) throw;
-    warn(text("a checkpoint was not written: ", error.message()));
+    warnOfCheckpoint(error);
   }
+  context_.writer.begin(options->path, imageOf(context_.identity, *context_.root), options->keep);
+}
+
+void Job::endCheckpoints() {
+  try {
+    context_.writer.finish();
+  } catch (const Error& error) {
+    warnOfCheckpoint(error);
+  }
+}
+
+// Once, however often it happens.
+void Job::warnOfCheckpoint(const Error& error) {
+  std::string warning = text("a checkpoint was not written: ", error.message());
+  const std::vector<std::string>& told = context_.warnings;
+  if (std::find(told.begin(), told.end(), warning) == told.end())
+    context_.warnings.push_back(std::move(warning));
 }
 
 std::string Job::checkpointPath() const {

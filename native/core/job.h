@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/checkpoint/node.h"
+#include "core/checkpoint/writer.h"
 #include "core/method.h"
 #include "core/run.h"
 
@@ -20,6 +21,7 @@ struct RunContext {
   Value identity;
   std::vector<std::string> warnings;
   std::unique_ptr<CheckpointNode> root;
+  CheckpointWriter writer = {};
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point lastProgress = start - std::chrono::hours(1);
   std::chrono::steady_clock::time_point lastCheckpoint = start;
@@ -68,11 +70,18 @@ class Job {
   void goOnAt(int64_t ordinal) { node_.goOnAt(ordinal); }
   bool writesCheckpoints() const { return context_.request.run.checkpoint.has_value(); }
   bool checkpointDue(int64_t step) const;
-  // The entries that are running must hold what is to be saved. Obeys onWriteError.
+  // The entries that are running must hold what is to be saved. Obeys onWriteError. It is on disk when this
+  // returns.
   void writeCheckpointNow();
+  // The same while the run goes on: the tensors must be copies. What goes wrong shows at the next one.
+  void writeCheckpointBehind();
+  // Waits for the write under way. All work is done: what goes wrong with it is but a warning.
+  void endCheckpoints();
   std::string checkpointPath() const;
 
  private:
+  void warnOfCheckpoint(const Error& error);
+
   RunContext& context_;
   CheckpointNode& node_;
   std::string method_;

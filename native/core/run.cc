@@ -11,6 +11,8 @@
 #include <torch/utils.h>
 #include <torch/version.h>
 
+#include "core/checkpoint/newest.h"
+#include "core/file.h"
 #include "core/job.h"
 #include "core/version.h"
 #include "kernels/ops.h"
@@ -37,22 +39,29 @@ std::string timestamp() {
   return buffer;
 }
 
-// What two runs must share to be the same run.
+// What two runs must share to be the same run. Another version may keep another state, or none of it.
 Value identityOf(const RunRequest& request, const Value& options, const Value& inputs) {
-  return Value::Map{
-      {"method", request.method}, {"inputs", inputs}, {"options", options}, {"seed", request.run.seed}};
+  return Value::Map{{"version", kVersion},
+                    {"method", request.method},
+                    {"inputs", inputs},
+                    {"options", options},
+                    {"seed", request.run.seed}};
 }
 
-// Threads and device change the bytes of a result, not what it is.
+// What changes the bytes of a result, not what it is.
 Value circumstances(const RunRequest& request) {
-  return Value::Map{{"device", request.run.device}, {"threads", static_cast<int64_t>(at::get_num_threads())}};
+  return Value::Map{{"device", request.run.device},
+                    {"threads", static_cast<int64_t>(at::get_num_threads())},
+                    {"libtorch", TORCH_VERSION}};
 }
 
-std::unique_ptr<CheckpointNode> resumeFrom(RunContext& context, const std::string& path) {
-  Checkpoint checkpoint = readCheckpoint(path);
-  const Value& found = checkpoint.identity;
+std::unique_ptr<CheckpointNode> resumeFrom(RunContext& context, const std::string& asked) {
+  NewestCheckpoint newest = readNewestCheckpoint(asked);
+  const std::string& path = newest.path;
+  if (!newest.fault.empty()) context.warnings.push_back(text("resumed from ", path, ": ", newest.fault));
+  const Value& found = newest.checkpoint.identity;
   const Value& expected = context.identity;
-  for (const char* part : {"method", "inputs", "options", "seed"}) {
+  for (const char* part : {"version", "method", "inputs", "options", "seed"}) {
     const Value* saved = found.find(part);
     // As text: what was written as 4.0 reads back as 4.
     if (saved != nullptr && toJson(*saved) == toJson(expected.at(part))) continue;
@@ -66,7 +75,7 @@ std::unique_ptr<CheckpointNode> resumeFrom(RunContext& context, const std::strin
                                     toJson(*then),
                                     ": the result's bytes will differ from an uninterrupted run's"));
   }
-  return std::move(checkpoint.root);
+  return std::move(newest.checkpoint.root);
 }
 
 }  // namespace
@@ -124,6 +133,7 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
   const Value inputs = describeInputs(request.inputs);
   context.identity = identityOf(request, options, inputs);
   context.identity.set("circumstances", circumstances(request));
+  if (request.run.checkpoint) removeLeftTemporaries(request.run.checkpoint->path);
   context.root =
       request.run.resume ? resumeFrom(context, *request.run.resume) : std::make_unique<CheckpointNode>();
 
@@ -135,6 +145,7 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
     job.writeCheckpointNow();
     throw;
   }
+  job.endCheckpoints();
   const double durationMs =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - context.start).count();
   std::optional<double> seconds;  // of a run that was not stopped

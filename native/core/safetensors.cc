@@ -174,7 +174,7 @@ SafetensorsFile readSafetensors(std::string_view bytes, std::string_view what) {
     return file;
   } catch (const SafetensorsFault& fault) {
     fail(ErrorCode::kCheckpointInvalid, what, " is not a whole file: expected ", fault.expected, " at byte ",
-         fault.offset, ", found ", fault.found, "; it may be torn or damaged, use an older one");
+         fault.offset, ", found ", fault.found, "; it may be torn or damaged");
   }
 }
 

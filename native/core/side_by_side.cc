@@ -102,7 +102,7 @@ std::vector<Value> computeSideBySide(
       for (auto& [task, value] : workers.take()) {
         saved.set(std::to_string(task), std::move(value));
         --left;
-        if (job.checkpointDue(plan.tasks - left)) job.writeCheckpointNow();
+        if (job.checkpointDue(plan.tasks - left)) job.writeCheckpointBehind();
       }
       const auto ticks = static_cast<double>(workers.ticks());
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -74,25 +74,6 @@ test('zeros are held, or let go', async () => {
   assert.ok((await zerosIn(lifted.model)) < (await zerosIn(model)));
 });
 
-test('a stopped attack goes on from its checkpoint and ends with the same bytes', async () => {
-  const domain = await brightness();
-  const options = { domain, ...quick, steps: 200, checkpoints: [50] };
-  const straight = await attack.fineTune(await smallNet(), options);
-  const file = path.join(folder, 'attack.checkpoint');
-  const checkpoint = { path: file, everySteps: 20 };
-  const run = attack.fineTune(await smallNet(), { ...options, checkpoint });
-  await assert.rejects(async () => {
-    for await (const { step } of run) if (step > 0) run.cancel(new Error('enough'));
-    // Over before it could be stopped: then the checkpoint is from its middle all the same.
-    throw new Error('enough');
-  }, /enough/);
-  await run.catch(() => {});
-  assert.ok(fs.existsSync(file));
-  const resumed = await attack.fineTune(await smallNet(), { ...options, resume: file });
-  assert.equal(await bytesOf(resumed.model), await bytesOf(straight.model));
-  assert.deepEqual(resumed.report.figures.checkpoints, straight.report.figures.checkpoints);
-});
-
 test('a retrained head is the only thing that changes', async () => {
   const { domain, model } = await sparseNet();
   const { model: probed, report } = await attack.retrainHead(model, { domain, ...quick });

@@ -396,26 +396,6 @@ test(
   kSlow,
 );
 
-test(
-  'one thread and a stopped run give the same figures',
-  async () => {
-    const { source, target, model, locked } = await protectedPair();
-    const options = { source, target, ...few };
-    const seconds = (figures: object) =>
-      JSON.stringify(figures, (key, value) => (key === 'seconds' ? undefined : value));
-    const { figures } = (await evaluate.authorization(model, locked, options)).report;
-    const file = path.join(folder, 'authorization.checkpoint');
-    const run = evaluate.authorization(model, locked, { ...options, checkpoint: { path: file } });
-    await assert.rejects(async () => {
-      for await (const { fraction } of run) if (fraction > 0.3) run.cancel(new Error('enough'));
-      throw new Error('it was over before it could be stopped');
-    }, /enough/);
-    const resumed = await evaluate.authorization(model, locked, { ...options, resume: file });
-    assert.equal(seconds(resumed.report.figures), seconds(figures));
-  },
-  kSlow,
-);
-
 test('refuses one domain as both, more samples than there are, and other classes', async () => {
   const source = await brightness();
   const target = await negative();

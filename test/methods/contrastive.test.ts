@@ -145,26 +145,6 @@ test('the same seed gives the same bytes, another one does not', async () => {
   assert.notEqual(await once(3), await once(4));
 });
 
-test('a stopped run goes on from its checkpoint and ends with the same bytes', async () => {
-  const domain = await brightness();
-  const straight = await bytesOf((await train.contrastive(await smallNet(), { domain, ...quick })).model);
-  const file = path.join(folder, 'run.checkpoint');
-  const run = train.contrastive(await smallNet(), {
-    domain,
-    ...quick,
-    checkpoint: { path: file, everySteps: 3 },
-  });
-  await assert.rejects(async () => {
-    for await (const { step } of run) if (step > 0) run.cancel(new Error('enough'));
-    // Over before it could be stopped: then the checkpoint is from its middle all the same.
-    throw new Error('enough');
-  }, /enough/);
-  await run.catch(() => {});
-  assert.ok(fs.existsSync(file));
-  const { model } = await train.contrastive(await smallNet(), { domain, ...quick, resume: file });
-  assert.equal(await bytesOf(model), straight);
-});
-
 test('the classifier is drawn anew, of a pruned model with its zeros', async () => {
   const domain = await brightness();
   const { model } = await prune.magnitude(await smallNet(), { sparsity: 0.5 });

@@ -202,23 +202,4 @@ test('refuses what cannot be, by name', async () => {
   );
 });
 
-test('stopped and resumed it ends with the same bytes', async () => {
-  const domain = await brightness();
-  const dense = await trainedNet(domain);
-  const options = { domain, ...quick, epochs: 4, seed: 5, threads: 1 };
-  const straight = await prune.learnedThreshold(dense, options);
-  const file = path.join(folder, 'run.checkpoint');
-  const run = prune.learnedThreshold(dense, { ...options, checkpoint: { path: file, everySteps: 7 } });
-  await assert.rejects(async () => {
-    for await (const { phase, step } of run)
-      if (phase === 'prune' && step > 12) run.cancel(new Error('enough'));
-    throw new Error('enough');
-  }, /enough/);
-  await run.catch(() => {});
-  const resumed = await prune.learnedThreshold(dense, { ...options, resume: file });
-  assert.equal(await bytesOf(resumed.model), await bytesOf(straight.model));
-  assert.equal(resumed.trail.digest, straight.trail.digest);
-  assert.deepEqual(resumed.report.figures, straight.report.figures);
-});
-
 test.run();

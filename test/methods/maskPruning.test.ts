@@ -4,7 +4,7 @@ import path from 'node:path';
 import { authorize, type Domain, evaluate, isEspalierError, Model, train } from '../../lib/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
-import { brightness, endsOf, smallNet, stripes, zerosOf } from './support.js';
+import { brightness, smallNet, stripes, zerosOf } from './support.js';
 
 const folder = temporaryFolder();
 const code = (expected: string) => (error: unknown) => isEspalierError(error) && error.code === expected;
@@ -224,25 +224,6 @@ test(
   },
   { timeoutMs: 120_000 },
 );
-
-test('a run that is resumed from any of its checkpoints ends with the same bytes', async () => {
-  const [source, target] = [await stripes(), await brightness()];
-  const model = await smallNet();
-  const generator = { latent: 8, channels: 8, steps: 12, laterSteps: 6, memory: 50, confidence: 0.1 };
-  const diversifier = { directions: 2, steps: 5, leastAccuracy: 0 };
-  const short = { steps: 12, readings: 4, batchSize: 16, learningRate: 4e-3, sourceFloor: 1, seed: 3 };
-  for (const [name, own] of Object.entries({
-    available: { variant: 'sourceAvailable', source, target, targetLabels: 'pseudo', maxPruned: 0.2 },
-    free: { variant: 'sourceFree', target, generator, controls: false },
-    nothing: { variant: 'dataFree', generator, diversifier, controls: false },
-  } as const)) {
-    const { straight, resumed } = await endsOf(folder, name, 4, (how) =>
-      Promise.resolve(authorize.maskPruning(model, { ...short, ...own, ...how })),
-    );
-    assert.ok(resumed.length >= 4, `${name}: ${resumed.length} checkpoints`);
-    for (const end of resumed) assert.equal(end, straight, name);
-  }
-});
 
 test('a generator that makes nothing that the model knows is said so', async () => {
   const { target, model } = await task();

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { attack, authorize, Domain, evaluate, isEspalierError, Key, Model, train } from '../../lib/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
-import { brightness, brightnessParts, endsOf, smallNet, stripes } from './support.js';
+import { brightness, brightnessParts, smallNet, stripes } from './support.js';
 
 const folder = temporaryFolder();
 const code = (expected: string) => (error: unknown) => isEspalierError(error) && error.code === expected;
@@ -207,7 +207,7 @@ test(
   { timeoutMs: 120_000 },
 );
 
-test('overwriting does not use the key, repeats with its seed alone, and goes on where it was stopped', async () => {
+test('overwriting does not use the key, and repeats with its seed alone', async () => {
   const domain = await stripes(480, { size: 16 });
   const model = await lenet(1);
   const options = { domain, fraction: 0.5, steps: 60, batchSize: 16, threads: 1, seed: 5 };
@@ -218,17 +218,6 @@ test('overwriting does not use the key, repeats with its seed alone, and goes on
   assert.equal(await bytesOf(measured.model), await bytesOf(straight));
   assert.equal(measured.key.digest, key.digest);
   assert.notEqual((await attack.overwrite(model, { ...options, seed: 6 })).key.digest, key.digest);
-  const file = path.join(folder, 'overwrite.checkpoint');
-  await attack.overwrite(model, { ...options, checkpoint: { path: file, everySteps: 7, keep: 100 } });
-  const written = fs.readdirSync(folder).filter((each) => each.startsWith('overwrite.checkpoint'));
-  assert.ok(written.length >= 4, String(written.length));
-  for (const each of written) {
-    const resumed = await attack.overwrite(model, { ...options, resume: path.join(folder, each) });
-    assert.equal(await bytesOf(resumed.model), await bytesOf(straight), each);
-    const figures = (of: object) =>
-      JSON.stringify(of, (name, value) => (name === 'seconds' ? undefined : value));
-    assert.equal(figures(resumed.report.figures), figures(report.figures), each);
-  }
 });
 
 test('overwriting says what it cannot do', async () => {
@@ -291,28 +280,6 @@ test('authorization: the source with the pattern works, without it not', async (
   ];
   assert.ok(withIt > 0.8, String(withIt));
   assert.ok(without < 0.4, String(without));
-});
-
-test('a run that is resumed from any of its checkpoints ends with the same bytes', async () => {
-  const [source, target, key] = [await stripes(), await brightness(), await fixedKey()];
-  const model = await smallNet();
-  const short = { ...kShort, steps: 24, sourceFloor: 1 };
-  for (const [name, own] of Object.entries({
-    target: { variant: 'targetSpecified', target, batchNorm: 'joint', control: true },
-    ownership: { variant: 'ownership', key, patch: kPatch, control: false },
-    around: {
-      variant: 'sourceOnly',
-      augmentation: { ...kAround, steps: 8, distanceSteps: 3, imagesPerCell: 20 },
-      control: false,
-    },
-    licence: { variant: 'authorization', key, target, patch: kPatch, control: false },
-  } as const)) {
-    const { straight, resumed } = await endsOf(folder, name, 5, (how) =>
-      Promise.resolve(authorize.nonTransferableLearning(model, { source, ...short, ...own, ...how })),
-    );
-    assert.ok(resumed.length >= 4, `${name}: ${resumed.length} checkpoints`);
-    for (const end of resumed) assert.equal(end, straight, name);
-  }
 });
 
 test(

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { authorize, Dataset, Domain, isEspalierError, Model, train } from '../../lib/index.js';
 import { temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
-import { brightness, brightnessParts, logitsOf, smallNet, stripes, zerosOf } from './support.js';
+import { brightness, brightnessParts, smallNet, stripes, zerosOf } from './support.js';
 
 const folder = temporaryFolder();
 const code = (expected: string) => (error: unknown) => isEspalierError(error) && error.code === expected;
@@ -101,28 +101,6 @@ test('each way to make it sparse and each loss runs, with what it reports', asyn
     split.report.figures.layers.map((layer) => layer.path),
     ['blocks.0.conv.weight'],
   );
-});
-
-test('a run that was stopped goes on and ends with the same bytes', async () => {
-  const [source, target] = [await brightness(), await stripes()];
-  const model = await trained(source);
-  const options = { source, target, ...kShort, alphaTarget: 0.1 };
-  const whole = await authorize.nonTransferablePruning(model, options);
-  const file = path.join(folder, 'ntp.checkpoint');
-  const controller = new AbortController();
-  const stopped = authorize.nonTransferablePruning(model, {
-    ...options,
-    checkpoint: { path: file, everySteps: 1 },
-    signal: controller.signal,
-  });
-  await assert.rejects(async () => {
-    for await (const { phase, step } of stopped) if (phase === 'protect' && step >= 9) controller.abort();
-    await stopped;
-  });
-  const resumed = await authorize.nonTransferablePruning(model, { ...options, resume: file });
-  const input = { data: new Float32Array(64).fill(0.5), shape: [1, 1, 8, 8] };
-  assert.deepEqual(await logitsOf(resumed.model, input), await logitsOf(whole.model, input));
-  assert.deepEqual(resumed.report.figures, whole.report.figures);
 });
 
 test('refuses what it cannot protect, by name', async () => {

@@ -82,34 +82,6 @@ for (const [name, { start, own }] of Object.entries(attacks)) {
     assert.equal(figures.cost.steps, 60);
   });
 
-  test(`${name}: resumed from any of its checkpoints it ends with the same bytes`, async () => {
-    const { model, source, domain } = await setting();
-    const options = { source, domain, ...quick, ...own };
-    const straight = await bytesOf((await start(model, options)).model);
-    const file = path.join(folder, `${name}.checkpoint`);
-    await start(model, { ...options, checkpoint: { path: file, everySteps: 6, keep: 100 } });
-    const written = fs.readdirSync(folder).filter((each) => each.startsWith(`${name}.checkpoint`));
-    assert.ok(written.length >= 4, String(written.length));
-    for (const each of written) {
-      const resumed = await start(model, { ...options, resume: path.join(folder, each) });
-      assert.equal(await bytesOf(resumed.model), straight, each);
-    }
-  });
-
-  test(`${name}: cancelled on the way it leaves a checkpoint, and goes on from it`, async () => {
-    const { model, source, domain } = await setting();
-    const options = { source, domain, ...quick, ...own, steps: 400 };
-    const straight = await bytesOf((await start(model, options)).model);
-    const file = path.join(folder, `${name}.cancelled`);
-    const run = start(model, { ...options, checkpoint: { path: file } });
-    await assert.rejects(async () => {
-      for await (const { step } of run) if (step > 0) run.cancel(new Error('enough'));
-      throw new Error('over before it was stopped');
-    }, /enough/);
-    await run.catch(() => {});
-    assert.equal(await bytesOf((await start(model, { ...options, resume: file })).model), straight);
-  });
-
   test(`${name}: zeros are held, or let go`, async () => {
     const { model, source, domain } = await setting();
     const sparse = (await prune.magnitude(model, { sparsity: 0.7 })).model;

@@ -1,4 +1,4 @@
-import fs, { readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { authorize, Dataset, Domain, Model, prune, type Tensor } from '../../lib/index.js';
 import { temporaryFolder } from '../support/paths.js';
@@ -99,20 +99,4 @@ export async function weightsOf(model: Model): Promise<Map<string, Float32Array>
       ],
     ),
   );
-}
-
-/** Digests of what a run ends with from the start, and from each of the checkpoints that it wrote into the folder. */
-export async function endsOf(
-  folder: string,
-  name: string,
-  everySteps: number,
-  start: (how: object) => Promise<{ model: Model }>,
-): Promise<{ straight: string; resumed: string[] }> {
-  const digestOf = async ({ model }: { model: Model }) => (await model.inspect()).digest;
-  const file = path.join(folder, `${name}.checkpoint`);
-  const straight = await digestOf(await start({ checkpoint: { path: file, everySteps, keep: 100 } }));
-  const resumed: string[] = [];
-  for (const each of fs.readdirSync(folder).filter((written) => written.startsWith(`${name}.checkpoint`)))
-    resumed.push(await digestOf(await start({ resume: path.join(folder, each) })));
-  return { straight, resumed };
 }

@@ -1,8 +1,12 @@
 #include "core/file.h"
 
 #include <array>
+#include <fcntl.h>
 #include <filesystem>
+#include <fstream>
+#include <sys/file.h>
 #include <unistd.h>
+#include <vector>
 
 #include "check.h"
 #include "core/sha256.h"
@@ -95,4 +99,53 @@ TEST("file: a failed write leaves the old bytes and no temporary file") {
   std::filesystem::create_directories(folder.path + "/taken/inside");
   EXPECT(ERROR_OF(writeFileAtomically(folder.path + "/taken", "x")).code() == ErrorCode::kIo);
   EXPECT_EQ(entries(folder.path), 1U);
+}
+
+TEST("file: generations move down, and a write that fails leaves all of them") {
+  const Folder folder;
+  const std::string path = folder.path + "/a";
+  for (const char* bytes : {"one", "two", "three", "four"}) writeNextGeneration(path, bytes, 3);
+  EXPECT_EQ(readFile(path, 9), "four");
+  EXPECT_EQ(readFile(generationPath(path, 1), 9), "three");
+  EXPECT_EQ(readFile(generationPath(path, 2), 9), "two");
+  EXPECT_EQ(entries(folder.path), 3U);
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);  // what no file can take the place of
+  EXPECT(ERROR_OF(writeNextGeneration(path, "five", 3)).code() == ErrorCode::kIo);
+  EXPECT_EQ(readFile(generationPath(path, 1), 9), "three");
+  EXPECT_EQ(entries(folder.path), 3U);
+}
+
+TEST("file: what a killed process left of a write is removed, what is being written is not") {
+  const Folder folder;
+  const std::string path = folder.path + "/a";
+  const auto put = [&](const std::string& name) { std::ofstream(folder.path + "/" + name) << "half"; };
+  // A process of this number lives, but it does not write that file.
+  put(text("a.", ::getpid(), "-77.tmp"));
+  put("a.1-0.tmp");
+  for (const char* name : {"a.tmp", "a.1.tmp", "a.x-0.tmp", "b.1-0.tmp", "a.1-.tmp"}) put(name);
+  const int writing = ::open((folder.path + "/a.2-0.tmp").c_str(), O_WRONLY | O_CREAT, 0600);
+  EXPECT(::flock(writing, LOCK_EX) == 0);
+  removeLeftTemporaries(path);
+  EXPECT_EQ(entries(folder.path), 6U);
+  EXPECT(fileExists(folder.path + "/a.2-0.tmp"));
+  ::close(writing);
+  writeFileAtomically(path, "whole");
+  EXPECT(!fileExists(folder.path + "/a.2-0.tmp"));
+  EXPECT_EQ(readFile(path, 9), "whole");
+}
+
+TEST("file: a write does not stumble over a file that bears its temporary's name") {
+  const Folder folder;
+  const std::string path = folder.path + "/a";
+  // As after a kill in a container, where the next process has the same number, and on another machine's
+  // lock.
+  std::vector<int> locks;
+  for (int i = 0; i < 100; ++i) {
+    locks.push_back(::open(text(path, ".", ::getpid(), "-", i, ".tmp").c_str(), O_WRONLY | O_CREAT, 0600));
+    EXPECT(::flock(locks.back(), LOCK_EX) == 0);
+  }
+  writeFileAtomically(path, "whole");
+  EXPECT_EQ(readFile(path, 9), "whole");
+  for (const int lock : locks) ::close(lock);
 }

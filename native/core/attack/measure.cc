@@ -23,7 +23,7 @@ Value answersOnce(const Model& model, const Data& data, const std::string& phase
   Value answers = job.memo("answers", [&] { return toValue(countAnswers(model, data, tick)); });
   job.finishUnits(units);
   // No trainer does it here; a measurement counts as a step.
-  if (job.checkpointDue(static_cast<int64_t>(job.ordinal()))) job.writeCheckpointNow();
+  if (job.checkpointDue(static_cast<int64_t>(job.ordinal()))) job.writeCheckpointBehind();
   return answers;
 }
 

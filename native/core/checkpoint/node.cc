@@ -1,13 +1,10 @@
 #include "core/checkpoint/node.h"
 
-#include <cstdio>
-#include <filesystem>
 #include <limits>
 #include <map>
 
 #include "core/file.h"
 #include "core/mask.h"
-#include "core/safetensors.h"
 #include "core/sha256.h"
 #include "core/trail.h"
 
@@ -36,7 +33,8 @@ class TreeWriter {
   Value entry(const CheckpointEntry& entry, const std::string& path) {
     Value::List names;
     for (const auto& [name, tensor] : entry.state.tensors) {
-      tensors_.emplace_back(text(path, "state/", name), tensor);
+      // Here, for on another thread libtorch would set up threads of its own for a copy.
+      tensors_.emplace_back(text(path, "state/", name), tensor.detach().cpu().contiguous());
       names.emplace_back(name);
     }
     Value out = Value::Map{{"key", entry.key},
@@ -143,23 +141,6 @@ std::string checksum(const std::string& tree, const NamedTensors& tensors) {
   return hash.hex();
 }
 
-void rotate(const std::string& path, int64_t keep) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;  // a generation that does not exist yet
-  for (int64_t i = keep - 1; i >= 1; --i) {
-    const std::string from = i == 1 ? path : text(path, ".", i - 1);
-    if (!fs::exists(from, ignored)) continue;
-    const std::string to = text(path, ".", i);
-    if (i == 1) {
-      // The newest stays in place until its successor is renamed over it: there is no moment without one.
-      fs::remove(to, ignored);
-      fs::create_hard_link(from, to, ignored);
-    } else {
-      fs::rename(from, to, ignored);
-    }
-  }
-}
-
 }  // namespace
 
 CheckpointEntry& CheckpointNode::enter(const std::string& key) {
@@ -183,16 +164,17 @@ void CheckpointNode::goOnAt(int64_t ordinal) {
   next = static_cast<size_t>(ordinal);
 }
 
-void writeCheckpoint(const std::string& path, const Value& identity, const CheckpointNode& root,
-                     int64_t keep) {
+CheckpointImage imageOf(const Value& identity, const CheckpointNode& root) {
   TreeWriter writer;
   const Value tree = Value::Map{{"format", kFormat}, {"identity", identity}, {"root", writer.node(root, "")}};
-  const NamedTensors tensors = writer.takeTensors();
-  const std::string json = toJson(tree);
-  const std::string bytes =
-      writeSafetensors(tensors, Value::Map{{"espalier", json}, {"sha256", checksum(json, tensors)}});
-  rotate(path, keep);
-  writeFileAtomically(path, bytes);
+  return {toJson(tree), writer.takeTensors()};
+}
+
+void writeCheckpoint(const std::string& path, const CheckpointImage& image, int64_t keep) {
+  const auto& [json, tensors] = image;
+  writeNextGeneration(
+      path, writeSafetensors(tensors, Value::Map{{"espalier", json}, {"sha256", checksum(json, tensors)}}),
+      keep);
 }
 
 Checkpoint readCheckpoint(const std::string& path) {
@@ -205,8 +187,7 @@ Checkpoint readCheckpoint(const std::string& path) {
          ", found another safetensors file");
   }
   if (sum->asString() != checksum(json->asString(), file.tensors)) {
-    fail(ErrorCode::kCheckpointInvalid, "the checksum of ", path,
-         " does not fit its content: it is damaged; resume from an older one (", path, ".1)");
+    fail(ErrorCode::kCheckpointInvalid, "the checksum of ", path, " does not fit its content: it is damaged");
   }
   const Value tree = parseJson(json->asString(), path);
   if (tree.at("format").asInt() != kFormat) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/safetensors.h"
 #include "core/train/state.h"
 #include "core/value.h"
 
@@ -45,10 +46,16 @@ struct Checkpoint {
   std::unique_ptr<CheckpointNode> root;
 };
 
-// safetensors with the tree as JSON in its metadata and a SHA-256 over both. Written beside and renamed, the
-// folder synced; what was at `path` moves to path.1, and so on up to `keep` files.
-void writeCheckpoint(const std::string& path, const Value& identity, const CheckpointNode& root,
-                     int64_t keep);
+// What a checkpoint holds: the tree as JSON, and its tensors, which are those of the tree, not copies.
+struct CheckpointImage {
+  std::string json;
+  NamedTensors tensors;
+};
+CheckpointImage imageOf(const Value& identity, const CheckpointNode& root);
+
+// safetensors with the tree in its metadata and a SHA-256 over all of it. Written beside and renamed, the
+// folder synced; what was at `path` becomes path.1, and so on up to `keep` files.
+void writeCheckpoint(const std::string& path, const CheckpointImage& image, int64_t keep);
 // ERR_IO, or ERR_CHECKPOINT_INVALID for a torn, damaged or foreign file.
 Checkpoint readCheckpoint(const std::string& path);
 

@@ -99,7 +99,9 @@ class Trainer {
       showProgress(phase, position_.step == steps_);
       if (job_.checkpointDue(position_.step)) {
         checkGuard(phase);
-        saveCheckpoint();
+        entry_.state = pack(/*copy=*/true);
+        job_.writeCheckpointBehind();
+        entry_.state = StateArchive{};
       }
     }
   }
@@ -181,12 +183,6 @@ class Trainer {
     }
   }
 
-  void saveCheckpoint() {
-    entry_.state = pack(/*copy=*/false);
-    job_.writeCheckpointNow();
-    entry_.state = StateArchive{};
-  }
-
   // --- state, as the checkpoint and the guard keep it
 
   StateArchive pack(bool copy) {
@@ -264,7 +260,10 @@ class Trainer {
     const std::unique_ptr<Diagnosis> diagnosis = std::move(diagnosis_);
     if (reproduced) replayUntil(phase, bad);
     guard_.reset();
-    if (job_.writesCheckpoints()) saveCheckpoint();
+    if (job_.writesCheckpoints()) {
+      entry_.state = pack(/*copy=*/false);
+      job_.writeCheckpointNow();
+    }
     throw diagnosis->error(bad, phase.name, job_.checkpointPath());
   }
 
