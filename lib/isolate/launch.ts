@@ -41,7 +41,13 @@ function permissions(folders: string[]): string[] {
   const real = folders
     .filter((folder) => existsSync(folder))
     .flatMap((folder) => [folder, realpathSync(folder)]);
-  return [flag, '--allow-addons', ...[...new Set(real)].map((folder) => `--allow-fs-read=${folder}${sep}*`)];
+  // node-gyp-build looks there for the C library.
+  return [
+    flag,
+    '--allow-addons',
+    '--allow-fs-read=/etc/alpine-release',
+    ...[...new Set(real)].map((folder) => `--allow-fs-read=${folder}${sep}*`),
+  ];
 }
 
 /** Resident memory of a process in MB; undefined once it has ended. */
