@@ -16,10 +16,10 @@ export async function launch(file: string): Promise<ChildProcess> {
   const libtorch = await findLibtorch(addon, around);
   const env: NodeJS.ProcessEnv = { LIBTORCH: libtorch.root };
   for (const name of kept) if (process.env[name] !== undefined) env[name] = process.env[name];
-  const packages = ['zod', 'node-gyp-build'].map((name) => dirname(require.resolve(`${name}/package.json`)));
+  const modules = dirname(dirname(require.resolve('zod/package.json')));
   const readable = [
     around.packageFolder,
-    ...packages,
+    modules,
     dirname(addon.file),
     libtorch.root,
     dirname(resolve(file)),
