@@ -14,6 +14,7 @@ export {
   isEspalierError,
 } from './errors.js';
 export * as evaluate from './evaluate/index.js';
+export { IsolatedModel, type IsolatedSamples, type IsolateOptions } from './isolate/isolatedModel.js';
 export { Key } from './key.js';
 export { Mask } from './mask.js';
 export {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { callerSite, cancellable, type NativeHandle, native } from './binding.js';
 import { expected } from './errors.js';
 import { Handle, kNative, kWrap } from './handle.js';
+import { IsolatedModel, type IsolateOptions } from './isolate/isolatedModel.js';
 import { check } from './schema/check.js';
 import { creationOptions } from './schema/creation.js';
 import type { Plain } from './schema/descriptor.js';
@@ -91,6 +92,16 @@ export class Model extends Handle<ModelFacts> {
     const file = check(z.string(), path, 'path');
     const checked = check(loadOptions, options, 'Model.load');
     return new Model(await native((binding) => binding.modelLoad(file, checked), Model.load));
+  }
+
+  /**
+   * Loads an untrusted file in a process of its own, which is ended when a call takes longer than
+   * `limits.seconds` (60) or the process more memory than `limits.memoryMB` (4096).
+   *
+   * @throws ERR_LIMIT_EXCEEDED at a limit, ERR_MODEL_RUN where the process crashes, and as `load`
+   */
+  static isolate(path: string, options: IsolateOptions = {}): Promise<IsolatedModel> {
+    return IsolatedModel.open(path, options);
   }
 
   /** A fresh classifier, authored as TorchScript, with PyTorch's default initialisation. */
