@@ -1,11 +1,15 @@
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
+import { Dataset } from '../../lib/dataset.js';
+import { Domain } from '../../lib/domain.js';
 import { isEspalierError } from '../../lib/errors.js';
 import { accuracy } from '../../lib/evaluate/accuracy.js';
 import { Model } from '../../lib/model.js';
-import { runCommand } from '../support/child.js';
-import { findPython, temporaryFolder } from '../support/paths.js';
+import { runChild, runCommand } from '../support/child.js';
+import { findPython, root, temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
 import { tinyDomain, tinyInput, tinyModel } from '../support/tiny.js';
 
@@ -73,15 +77,35 @@ class Loop(torch.nn.Module):
         while bool(x.sum() == x.sum()):
             x = x * 1.0
         return x
+class Crash(torch.nn.Module):
+    def forward(self, x):
+        return torch.ops.inductor._reinterpret_tensor(x, [1 << 40], [1], 1 << 40).sum()
 class Eat(torch.nn.Module):
     def forward(self, x):
         kept = [x]
         while bool(x.sum() == x.sum()):
             kept.append(torch.rand(4000000))
         return kept[0]
-for name, module in (('loop', Loop()), ('eat', Eat())):
+for name, module in (('loop', Loop()), ('eat', Eat()), ('crash', Crash())):
     torch.jit.save(torch.jit.script(module), sys.argv[1] + '/' + name + '.pt')
 `;
+async function make(interpreter: string): Promise<void> {
+  const file = path.join(folder, 'models.py');
+  fs.writeFileSync(file, script);
+  const made = await runCommand(interpreter, [file, folder]);
+  assert.is(made.code, 0, made.stderr);
+}
+
+/** Whether a process computes no more: gone, or a name that nobody has asked for yet. */
+function hasEnded(pid: number): boolean {
+  try {
+    return / [ZX] /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/\(.*\)/, ''));
+  } catch {
+    return true;
+  }
+}
+
+const child = path.join(root, 'dist/test/process/children/isolate.js');
 const python = findPython();
 if (python === undefined) {
   test.skip('models without end: there is no Python with torch');
@@ -89,10 +113,7 @@ if (python === undefined) {
   test(
     'a forward without end is ended at its seconds, one that eats memory at its memory',
     async () => {
-      const file = path.join(folder, 'models.py');
-      fs.writeFileSync(file, script);
-      const made = await runCommand(python, [file, folder]);
-      assert.is(made.code, 0, made.stderr);
+      await make(python);
       const loop = await Model.isolate(path.join(folder, 'loop.pt'), { limits: { seconds: 3 } });
       const before = Date.now();
       assert.is(await codeOf(loop.forward([tinyInput()])), 'ERR_LIMIT_EXCEEDED');
@@ -103,6 +124,80 @@ if (python === undefined) {
     },
     { timeoutMs },
   );
+
+  test(
+    'what the scan refuses does not run; trusted and run, its crash is an error and ends one process only',
+    async () => {
+      await make(python);
+      const file = path.join(folder, 'crash.pt');
+      assert.is(await codeOf(Model.isolate(file)), 'ERR_MODEL_UNSAFE');
+      const trusted = await Model.isolate(file, { trust: true });
+      assert.is(await codeOf(trusted.forward([tinyInput()])), 'ERR_MODEL_RUN');
+      assert.is(await codeOf(trusted.inspect()), 'ERR_DISPOSED');
+    },
+    { timeoutMs },
+  );
+
+  test(
+    'a parent that is killed leaves no process behind',
+    async () => {
+      await make(python);
+      const parent = spawn(process.execPath, [child, 'kill', path.join(folder, 'loop.pt')]);
+      const line = await new Promise<string>((resolve) =>
+        parent.stdout.setEncoding('utf8').once('data', resolve),
+      );
+      const pids = line.trim().split(' ').map(Number);
+      assert.ok(pids.length > 0 && pids.every((pid) => pid > 0 && !hasEnded(pid)), line);
+      parent.kill('SIGKILL');
+      for (let i = 0; i < 100 && !pids.every(hasEnded); i++) await sleep(50);
+      assert.ok(pids.every(hasEnded));
+    },
+    { timeoutMs },
+  );
 }
+
+test(
+  'a model that is forgotten keeps no process alive',
+  async () => {
+    const { file } = await saved();
+    const { code, signal, stdout } = await runChild(child, ['forget', file], { deadlineMs: 30_000 });
+    assert.equal({ code, signal, stdout: stdout.trim() }, { code: 0, signal: null, stdout: 'done' });
+  },
+  { timeoutMs },
+);
+
+test(
+  'an abort in a call rejects with its reason and closes the model',
+  async () => {
+    const { file } = await saved();
+    const isolated = await Model.isolate(file);
+    const controller = new AbortController();
+    const call = codeOf(isolated.forward([tinyInput()], { signal: controller.signal }));
+    const reason = new Error('enough');
+    controller.abort(reason);
+    assert.is(await call, reason);
+    assert.is(await codeOf(Model.isolate(file, { signal: AbortSignal.abort(reason) })), reason);
+    await isolated.dispose();
+  },
+  { timeoutMs },
+);
+
+test(
+  'its accuracy on samples is that of a model in this process on a domain of them',
+  async () => {
+    const { model, file } = await saved();
+    const isolated = await Model.isolate(file);
+    const count = 8;
+    const data = new Uint8Array(count * 16 * 16).map((_, i) => (i * 37) % 256);
+    const labels = Array.from({ length: count }, (_, i) => i % 3);
+    const samples = { data, shape: [count, 1, 16, 16], labels };
+    const domain = await Domain.open({ name: 'made', report: await Dataset.from(samples) });
+    const there = (await isolated.evaluate({ name: 'made', ...samples })).report.figures;
+    const here = (await accuracy(model, { domain })).report.figures;
+    assert.equal(there, JSON.parse(JSON.stringify(here)));
+    await isolated.dispose();
+  },
+  { timeoutMs },
+);
 
 test.run();
