@@ -30,7 +30,7 @@ async function runEverything(tools, filter, onResult) {
   await ensureNative(tools);
   await step('Building the C++ tests', async () => {
     await native.configure(tools);
-    await native.build({ ...tools, targets: ['espalier_tests', 'espalier_races'] });
+    await native.build({ ...tools, targets: ['espalier_tests', 'espalier_races', 'espalier_queue'] });
   });
   await ensureTypeScript();
   const tests = inRoot('dist/test');
