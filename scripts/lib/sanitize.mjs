@@ -48,7 +48,11 @@ export async function nodeEnvironment({ compiler }, env = process.env) {
     ...env,
     ESPALIER_PREBUILD: packed,
     // The C++ library beside it: the runtime takes its exceptions from there, and Node brings none.
-    LD_PRELOAD: [await library('libasan.so'), await library('libubsan.so'), await library('libstdc++.so.6')].join(' '),
+    LD_PRELOAD: [
+      await library('libasan.so'),
+      await library('libubsan.so'),
+      await library('libstdc++.so.6'),
+    ].join(' '),
     ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
     UBSAN_OPTIONS: kUndefined,
   };

@@ -5,7 +5,7 @@ import { must } from './process.mjs';
 
 const dist = inRoot('dist');
 
-// Compiles lib, test and bench into dist, and removes from there what has lost its source.
+// Compiles lib, test, bench and reliability into dist, and removes from there what has lost its source.
 export async function compile() {
   prune();
   await run(['-p', root], root);
@@ -28,7 +28,7 @@ function prune() {
 }
 
 export const sources = () => [
-  ...['lib', 'test', 'bench'].flatMap((folder) => filesBelow(inRoot(folder), ['.ts'])),
+  ...['lib', 'test', 'bench', 'reliability'].flatMap((folder) => filesBelow(inRoot(folder), ['.ts'])),
   inRoot('tsconfig.json'),
   inRoot('package-lock.json'),
 ];
