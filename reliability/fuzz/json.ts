@@ -29,7 +29,8 @@ type Container = unknown[] | { [key: string]: unknown };
 export function damageJson(source: string, random: Random): string {
   if (random.chance(0.15)) return damageText(source, random);
   if (random.chance(0.03)) return '['.repeat(random.pick([100, 5000, 200_000])) + source;
-  const root = { value: JSON.parse(source) as unknown };
+  const root = { value: parsed(source) };
+  if (root.value === undefined) return damageText(source, random);
   let raw: string | undefined;
   for (let changes = 1 + random.below(3); changes > 0; changes--) {
     const places = placesOf(root);
@@ -75,4 +76,13 @@ function placesOf(root: Container): { parent: Container; key: string }[] {
 function remove(parent: Container, key: string): void {
   if (Array.isArray(parent)) parent.splice(Number(key), 1);
   else delete parent[key];
+}
+
+// Undefined where an earlier change left no JSON.
+function parsed(source: string): unknown {
+  try {
+    return JSON.parse(source) as unknown;
+  } catch {
+    return undefined;
+  }
 }

@@ -35,7 +35,7 @@ export function edge(random: Random, near = 0): number {
 }
 
 export function wideEdge(random: Random, near = 0): bigint {
-  return random.chance(0.3) ? BigInt(edge(random, near)) : random.pick(kWideEdges);
+  return random.chance(0.3) ? BigInt(Math.round(edge(random, near))) : random.pick(kWideEdges);
 }
 
 /** A place in `bytes`, as often near the start, where headers are, as anywhere. */

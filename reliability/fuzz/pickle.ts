@@ -68,7 +68,7 @@ const kTexts = [
 
 /** A pickle of TorchScript with one to three opcodes or arguments changed, moved, removed or repeated. */
 export function damagePickle(bytes: Buffer, random: Random): Buffer {
-  const steps = parse(bytes);
+  let steps = parse(bytes);
   const globals = [
     ...kGlobals,
     ...steps.flatMap(({ code, text }) => (code === of('c') && text ? [text] : [])),
@@ -86,7 +86,7 @@ export function damagePickle(bytes: Buffer, random: Random): Buffer {
     else if (kind === 8) {
       const other = 1 + random.below(steps.length - 1);
       [steps[at], steps[other]] = [steps[other]!, steps[at]!];
-    } else if (random.chance(0.1)) steps.splice(at, 0, ...deep(random));
+    } else if (random.chance(0.1)) steps = [...steps.slice(0, at), ...deep(random), ...steps.slice(at)];
     else steps.splice(at, 0, { code: of('c'), text: random.pick(globals) });
   }
   return Buffer.concat(steps.map(write));

@@ -64,10 +64,10 @@ function damageCheckpoint(bytes: Buffer, random: Random): Buffer {
 
 function damageTensor({ tensors }: Parts, random: Random): void {
   // What holds a whole model is where most can go wrong.
-  const models = tensors.filter(({ data }) => data.readUInt32BE?.(0) === 0x504b0304);
+  const models = tensors.filter(({ data }) => isArchive(data));
   const tensor = models.length > 0 && random.chance(0.5) ? random.pick(models) : random.pick(tensors);
   const kind = random.below(6);
-  if (tensor.data.length > 4 && tensor.data.readUInt32BE(0) === 0x504b0304) {
+  if (isArchive(tensor.data)) {
     tensor.data = damageArchive(tensor.data, random);
     tensor.shape = [tensor.data.length];
   } else if (kind === 0) tensors.splice(tensors.indexOf(tensor), 1);
@@ -84,6 +84,8 @@ function damageTensor({ tensors }: Parts, random: Random): void {
   if (random.chance(0.9))
     tensor.data = Buffer.concat([tensor.data, Buffer.alloc(wanted)]).subarray(0, wanted);
 }
+
+const isArchive = (data: Buffer) => data.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'));
 
 function partsOf(header: string, data: Buffer): Parts {
   const { __metadata__: metadata, ...entries } = JSON.parse(header) as Header & { __metadata__: unknown };
