@@ -57,7 +57,8 @@ function fixtures() {
 
 export function damageArchive(bytes: Buffer, random: Random): Buffer {
   if (random.chance(0.12)) return damageBytes(bytes, random);
-  const records = readZip(bytes);
+  const records = wholeRecords(bytes);
+  if (records === undefined) return damageBytes(bytes, random);
   if (random.chance(0.15)) return lieInHeaders(records, random);
   if (random.chance(0.15)) damageRecords(records, random);
   else for (let changes = 1 + random.below(2); changes > 0; changes--) damageContent(records, random);
@@ -161,4 +162,14 @@ function lieInHeaders(records: ZipRecord[], random: Random): Buffer {
     }
   }
   return damaged;
+}
+
+// Undefined of an archive that an earlier change damaged.
+function wholeRecords(bytes: Buffer): ZipRecord[] | undefined {
+  try {
+    const records = readZip(bytes);
+    return records.length > 0 ? records : undefined;
+  } catch {
+    return undefined;
+  }
 }
