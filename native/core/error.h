@@ -35,12 +35,6 @@ enum class ErrorCode {
 // "ERR_INVALID_ARG_TYPE", ...
 std::string_view errorCodeName(ErrorCode code);
 
-// Whether it tells of a value's kind, range or text: what a damaged file holds is no fault of an argument.
-inline bool isAboutValues(ErrorCode code) {
-  return code == ErrorCode::kInvalidArgType || code == ErrorCode::kOutOfRange ||
-         code == ErrorCode::kDataInvalid;
-}
-
 // What the core throws. The message is one or more sentences for the user who made the mistake: the thing,
 // what was expected, what was found, what to do. `details` is a map of plain values.
 class Error : public std::exception {

@@ -153,7 +153,10 @@ Checkpoint readTree(const std::string& json, NamedTensors tensors, const std::st
     }
     return {tree.at("identity"), TreeReader(std::move(tensors)).node(tree.at("root"), "")};
   } catch (const Error& error) {
-    if (!isAboutValues(error.code())) throw;
+    const bool isAboutValues = error.code() == ErrorCode::kInvalidArgType ||
+                               error.code() == ErrorCode::kOutOfRange ||
+                               error.code() == ErrorCode::kDataInvalid;
+    if (!isAboutValues) throw;
     fail(ErrorCode::kCheckpointInvalid, path, " is damaged: ", error.message());
   }
 }
