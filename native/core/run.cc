@@ -11,6 +11,7 @@
 #include <torch/utils.h>
 #include <torch/version.h>
 
+#include "core/graph/failure.h"
 #include "core/job.h"
 #include "core/version.h"
 #include "kernels/ops.h"
@@ -134,6 +135,16 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
   } catch (const Cancelled&) {
     job.writeCheckpointNow();
     throw;
+  } catch (const Error& error) {
+    const bool isAboutValues =
+        error.code() == ErrorCode::kInvalidArgType || error.code() == ErrorCode::kOutOfRange;
+    if (!request.run.resume || !isAboutValues) throw;
+    // The same run began with these arguments: what it now stumbles over is the checkpoint's.
+    fail(ErrorCode::kCheckpointInvalid, request.run.resume.value(),
+         " does not fit the run: ", error.message());
+  } catch (const c10::Error&) {
+    if (!request.run.resume) throw;
+    failFromTorch(ErrorCode::kCheckpointInvalid, text(request.run.resume.value(), " does not fit the run"));
   }
   const double durationMs =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - context.start).count();
