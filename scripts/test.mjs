@@ -30,7 +30,7 @@ async function runEverything(tools, filter, onResult) {
   await ensureNative(tools);
   await step('Building the C++ tests', async () => {
     await native.configure(tools);
-    await native.build({ ...tools, targets: ['espalier_tests', 'espalier_races'] });
+    await native.build({ ...tools, targets: ['espalier_tests', 'espalier_races', 'espalier_queue'] });
   });
   await ensureTypeScript();
   const tests = inRoot('dist/test');
@@ -49,7 +49,13 @@ async function runEverything(tools, filter, onResult) {
 
 async function runSanitized(tools, filter) {
   const folder = inRoot('build/sanitize');
-  const options = { ...tools, folder, sanitize: 'address,undefined' };
+  // Its libraries must not take the place of the ordinary ones.
+  const options = {
+    ...tools,
+    folder,
+    output: path.join(folder, 'package/build'),
+    sanitize: 'address,undefined',
+  };
   await step('Building the C++ tests with sanitizers', async () => {
     await native.configure(options);
     await native.build({ ...options, targets: ['espalier_tests'] });

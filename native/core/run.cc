@@ -13,6 +13,7 @@
 
 #include "core/checkpoint/newest.h"
 #include "core/file.h"
+#include "core/graph/failure.h"
 #include "core/job.h"
 #include "core/version.h"
 #include "kernels/ops.h"
@@ -144,6 +145,16 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
   } catch (const Cancelled&) {
     job.writeCheckpointNow();
     throw;
+  } catch (const Error& error) {
+    const bool isAboutValues =
+        error.code() == ErrorCode::kInvalidArgType || error.code() == ErrorCode::kOutOfRange;
+    if (!request.run.resume || !isAboutValues) throw;
+    // The same run began with these arguments: what it now stumbles over is the checkpoint's.
+    fail(ErrorCode::kCheckpointInvalid, request.run.resume.value(),
+         " does not fit the run: ", error.message());
+  } catch (const c10::Error&) {
+    if (!request.run.resume) throw;
+    failFromTorch(ErrorCode::kCheckpointInvalid, text(request.run.resume.value(), " does not fit the run"));
   }
   job.endCheckpoints();
   const double durationMs =

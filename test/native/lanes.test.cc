@@ -164,5 +164,44 @@ TEST("lanes: more threads than cores, and those that they start, rank below the 
   EXPECT_EQ(getpriority(PRIO_PROCESS, 0), own);
 }
 
+TEST("lanes: callers on many threads submit, cancel, stop and resize at once, and every task ends") {
+  constexpr int kCallers = 4;
+  constexpr int kTasks = 200;
+  std::atomic<int> ended = 0;
+  class Counting : public Task {
+   public:
+    Counting(const void* owner, std::atomic<int>& ended) : Task(owner), ended_(ended) {}
+    void run() noexcept override {
+      for (int spin = 0; spin < 100 && !cancelled_; ++spin) std::this_thread::yield();
+      ++ended_;
+    }
+    void drop() noexcept override { ++ended_; }
+    void cancel() noexcept override { cancelled_ = true; }
+
+   private:
+    std::atomic<int>& ended_;
+    std::atomic<bool> cancelled_ = false;
+  };
+  {
+    Lane lane("test", 2, 1);
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < kCallers; ++caller) {
+      callers.emplace_back([&lane, &ended, caller] {
+        int owner = 0;
+        for (int i = 0; i < kTasks; ++i) {
+          const auto task = std::make_shared<Counting>(&owner, ended);
+          lane.submit(task);
+          if (i % 3 == caller % 3) lane.cancel(task);
+          if (i % 50 == 49) lane.setThreads(1 + (i + caller) % 3);
+          if (i % 70 == 69) lane.stop(&owner);
+        }
+        lane.stop(&owner);
+      });
+    }
+    for (std::thread& caller : callers) caller.join();
+  }
+  EXPECT_EQ(ended.load(), kCallers * kTasks);
+}
+
 }  // namespace
 }  // namespace espalier

@@ -141,6 +141,24 @@ std::string checksum(const std::string& tree, const NamedTensors& tensors) {
   return hash.hex();
 }
 
+// What is missing in the tree, or is of another kind, is the file's fault and not an argument's.
+Checkpoint readTree(const std::string& json, NamedTensors tensors, const std::string& path) {
+  try {
+    const Value tree = parseJson(json, path);
+    if (tree.at("format").asInt() != kFormat) {
+      fail(ErrorCode::kCheckpointMismatch, "expected a checkpoint of format ", kFormat, " at ", path,
+           ", found format ", tree.at("format").asInt(), ": it was written by another version of Espalier");
+    }
+    return {tree.at("identity"), TreeReader(std::move(tensors)).node(tree.at("root"), "")};
+  } catch (const Error& error) {
+    const bool isAboutValues = error.code() == ErrorCode::kInvalidArgType ||
+                               error.code() == ErrorCode::kOutOfRange ||
+                               error.code() == ErrorCode::kDataInvalid;
+    if (!isAboutValues) throw;
+    fail(ErrorCode::kCheckpointInvalid, path, " is damaged: ", error.message());
+  }
+}
+
 }  // namespace
 
 CheckpointEntry& CheckpointNode::enter(const std::string& key) {
@@ -186,15 +204,10 @@ Checkpoint readCheckpoint(const std::string& path) {
     fail(ErrorCode::kCheckpointInvalid, "expected a checkpoint of Espalier at ", path,
          ", found another safetensors file");
   }
-  if (sum->asString() != checksum(json->asString(), file.tensors)) {
+  if (!sum->isString() || !json->isString() || sum->asString() != checksum(json->asString(), file.tensors)) {
     fail(ErrorCode::kCheckpointInvalid, "the checksum of ", path, " does not fit its content: it is damaged");
   }
-  const Value tree = parseJson(json->asString(), path);
-  if (tree.at("format").asInt() != kFormat) {
-    fail(ErrorCode::kCheckpointMismatch, "expected a checkpoint of format ", kFormat, " at ", path,
-         ", found format ", tree.at("format").asInt(), ": it was written by another version of Espalier");
-  }
-  return {tree.at("identity"), TreeReader(std::move(file.tensors)).node(tree.at("root"), "")};
+  return readTree(json->asString(), std::move(file.tensors), path);
 }
 
 }  // namespace espalier

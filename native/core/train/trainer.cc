@@ -43,10 +43,7 @@ class Trainer {
   }
 
   void run() {
-    if (!entry_.state.scalars.asMap().empty()) {
-      unpack(entry_.state);
-      job_.goOnAt(entry_.state.scalars.at("ordinal").asInt());
-    }
+    resume();
     if (entry_.finished) {
       job_.finishUnits(options_.units);
       return;
@@ -184,6 +181,19 @@ class Trainer {
   }
 
   // --- state, as the checkpoint and the guard keep it
+
+  // What a checkpoint holds in another shape or kind than this training keeps it is the file's fault.
+  void resume() {
+    try {
+      if (entry_.state.scalars.asMap().empty()) return;
+      unpack(entry_.state);
+      job_.goOnAt(entry_.state.scalars.at("ordinal").asInt());
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kInvalidArgType && error.code() != ErrorCode::kOutOfRange) throw;
+      fail(ErrorCode::kCheckpointInvalid, "the saved state of ", job_.method(),
+           " does not fit it: ", error.message());
+    }
+  }
 
   StateArchive pack(bool copy) {
     StateArchive archive = state_.capture(copy);

@@ -1,0 +1,47 @@
+import os from 'node:os';
+import path from 'node:path';
+import { formats } from './formats/index.js';
+import { type FuzzOptions, type FuzzResult, fuzz } from './fuzz.js';
+import { Mutants } from './mutants.js';
+import { Reader } from './reader.js';
+
+export { formats, fuzz };
+
+/** What is kept of a run of the fuzzer. */
+export function record({ counts, findings, seconds }: FuzzResult, { seed, count, formats: of }: FuzzOptions) {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: {
+      cpu: os.cpus()[0]?.model ?? 'unknown',
+      cores: os.availableParallelism(),
+      node: process.version,
+    },
+    seed,
+    requested: count,
+    formats: of.map(({ name }) => name),
+    files: Object.values(counts)
+      .flatMap((outcomes) => Object.values(outcomes))
+      .reduce((a, b) => a + b, 0),
+    seconds: Math.round(seconds),
+    counts,
+    findings: findings.map(({ format, index, kind }) => ({ format, index, kind })),
+  };
+}
+
+/** Writes one mutant and opens it; what came of it. */
+export async function show(options: FuzzOptions, index: number): Promise<string> {
+  const format = options.formats[0]!;
+  const mutants = await Mutants.of(format, options.seed, path.join(options.findings, 'bases'));
+  const folder = path.join(options.findings, `${format.name}-${options.seed}-${index}`);
+  mutants.write(index, folder);
+  const env = {
+    ...process.env,
+    ...options.env,
+    ESPALIER_FUZZ_MESSAGES: '1',
+    XDG_CACHE_HOME: path.join(options.findings, 'cache'),
+  };
+  const reader = new Reader({ env, deadlineMs: 60_000, mostMegabytes: 4096 });
+  const { kind, detail } = await reader.open(index, format.name, folder);
+  await reader.close();
+  return `${folder}: ${kind} ${detail}`;
+}

@@ -1,0 +1,81 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { inRoot } from './lib/paths.mjs';
+import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
+import { main, Problem } from './lib/problem.mjs';
+import { buildSanitized, nodeEnvironment } from './lib/sanitize.mjs';
+
+// npm run fuzz -- [--count N] [--minutes N] [--seed S] [--format NAME] [--processes N] [--sanitize]: opens damaged
+// files in processes of their own and writes what came of it to docs/reliability/fuzz.json. --index N: only that
+// mutant, kept in build/fuzz, nothing written. --sanitize: with the addon under the address and undefined
+// behaviour sanitizers, the formats that native code reads.
+await main(async () => {
+  const { values } = parseArgs({
+    options: {
+      count: { type: 'string', default: '20000' },
+      minutes: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      format: { type: 'string' },
+      index: { type: 'string' },
+      processes: { type: 'string', default: '1' },
+      sanitize: { type: 'boolean', default: false },
+    },
+  });
+  const tools = await ensureTools();
+  await ensureNative(tools);
+  if (values.sanitize) await buildSanitized(tools, ['espalier', 'espalier_preload']);
+  await ensureTypeScript();
+  const { formats, fuzz, record, show } = await import('../dist/reliability/fuzz/index.js');
+  const chosen = formats.filter(
+    ({ name, isJavaScript }) =>
+      (values.format === undefined || values.format === name) && !(values.sanitize && isJavaScript),
+  );
+  if (chosen.length === 0)
+    throw new Problem(`expected --format to be one of ${formats.map(({ name }) => name).join(', ')}`);
+  const options = {
+    formats: chosen,
+    count: number(values, 'count'),
+    seed: number(values, 'seed'),
+    processes: number(values, 'processes'),
+    findings: inRoot('build/fuzz'),
+    ...(values.minutes === undefined ? {} : { minutes: number(values, 'minutes') }),
+    // Whatever is kept of freed memory by the sanitizer counts too.
+    ...(values.sanitize
+      ? { env: await nodeEnvironment(tools), deadlineMs: 60_000, mostMegabytes: 3072 }
+      : {}),
+    onDone: (done, all) => done % 500 === 0 && console.log(`  ${done} of ${all}`),
+  };
+  if (values.index !== undefined) {
+    if (chosen.length > 1) throw new Problem('expected --format with --index');
+    console.log(await show(options, number(values, 'index')));
+    return 0;
+  }
+  const result = await fuzz(options);
+  const file = inRoot(`docs/reliability/fuzz${values.sanitize ? '-sanitized' : ''}.json`);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, `${JSON.stringify(record(result, options), null, 2)}\n`);
+  print(result);
+  return result.findings.length > 0 ? 1 : 0;
+});
+
+function number(values, name) {
+  const value = Number(values[name]);
+  if (!(value >= 0)) throw new Problem(`expected a number for --${name}, received ${values[name]}`);
+  return value;
+}
+
+function print({ counts, findings, seconds }) {
+  for (const [format, outcomes] of Object.entries(counts)) {
+    const all = Object.entries(outcomes).sort(([, a], [, b]) => b - a);
+    console.log(`${format.padEnd(12)} ${all.map(([outcome, count]) => `${outcome} ${count}`).join(', ')}`);
+  }
+  for (const { format, index, kind, detail, kept } of findings)
+    console.log(
+      `FOUND ${kind}: ${format} ${index}, kept in ${path.relative(inRoot('.'), kept)}\n  ${detail}`,
+    );
+  const total = Object.values(counts)
+    .flatMap((of) => Object.values(of))
+    .reduce((a, b) => a + b, 0);
+  console.log(`${total} files in ${seconds.toFixed(0)} s, ${findings.length} findings`);
+}
