@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Setting } from './setting.js';
 import { quantile } from './statistics.js';
-import { here, interpreter, lastLine, root } from './trial.js';
+import { here, interpreter, lastLine, printed, root, type Trial } from './trial.js';
 
 // What is measured of us alone: how time grows, and how free the event loop stays.
 
@@ -39,7 +39,7 @@ export interface Reading {
 interface Plan {
   name: string;
   title: string;
-  programs: { language: 'node' | 'python'; script: string }[];
+  programs: { language: 'node' | 'python'; script: string; args?: string[]; isProfiled?: boolean }[];
   goals: Record<string, number>;
   trials: number;
   cpuOnly?: boolean;
@@ -64,13 +64,31 @@ export const readings: Plan[] = [
     trials: 7,
     cpuOnly: true,
   },
+  {
+    name: 'convolutions',
+    title: "share of our run that passes in oneDNN's convolutions, which both sides call",
+    programs: [
+      ['ntl', 'transfer'],
+      ['ntl', 'plain'],
+      ['map', 'transfer'],
+      ['map', 'plain'],
+      ['ntp', 'simulated', 'convnet'],
+      ['train', 'convnet', 'float32'],
+      ['train', 'resnet18', 'float32'],
+    ].map(([script = '', ...args]) => ({ language: 'node', script, args, isProfiled: true })),
+    goals: {},
+    trials: 1,
+    cpuOnly: true,
+  },
 ];
 
 export async function read(plan: Plan, setting: Setting): Promise<Reading> {
   const told: Told[] = [];
   for (let i = 0; i < (setting.trials ?? plan.trials); i++)
-    for (const { language, script } of plan.programs)
-      told.push(await (language === 'node' ? askNode(script, setting) : askPython(script, setting)));
+    for (const { language, script, args = [], isProfiled = false } of plan.programs) {
+      if (isProfiled) told.push(await profiled(script, args, setting));
+      else told.push(await (language === 'node' ? askNode(script, setting) : askPython(script, setting)));
+    }
   const names = [...new Set(told.flatMap(({ figures }) => Object.keys(figures)))];
   return {
     name: plan.name,
@@ -110,6 +128,21 @@ const askPython = (script: string, { threads, device, size }: Setting) =>
     ],
     threads,
   );
+
+/** oneDNN prints what each of its primitives took; what ran before the timed part is in the sum too. */
+async function profiled(script: string, args: string[], { threads, device, size }: Setting): Promise<Told> {
+  const file = path.join(here, 'cases', `${script}.js`);
+  const lines = await printed(process.execPath, [file, String(threads), device, size, ...args], threads, {
+    ONEDNN_VERBOSE: '1',
+  });
+  const { ms, versions, seed } = JSON.parse(lines.at(-1) ?? '') as Trial;
+  const spent = lines
+    .map((line) => line.split(','))
+    .filter((fields) => fields[0] === 'onednn_verbose' && fields.includes('exec'))
+    .filter((fields) => fields.includes('convolution'))
+    .reduce((sum, fields) => sum + Number(fields.at(-1)), 0);
+  return { series: [], figures: { [[script, ...args].join(' ')]: spent / ms }, versions, seed };
+}
 
 const summarise = ({ points, ...series }: Told['series'][number]): Series => ({
   ...series,

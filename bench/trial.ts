@@ -58,6 +58,16 @@ export async function trial({ language, script, args }: Program, setting: Settin
 
 /** The JSON of the last line that a process prints. */
 export async function lastLine<Told>(command: string, args: string[], threads: number): Promise<Told> {
+  return JSON.parse((await printed(command, args, threads)).at(-1) ?? '') as Told;
+}
+
+/** The lines that a process prints. */
+export async function printed(
+  command: string,
+  args: string[],
+  threads: number,
+  more: NodeJS.ProcessEnv = {},
+): Promise<string[]> {
   // Threads wait for each other on both sides as they do on ours: on a machine that others use too, PyTorch's
   // usual spinning would be what is measured.
   const env = {
@@ -65,6 +75,7 @@ export async function lastLine<Told>(command: string, args: string[], threads: n
     OMP_NUM_THREADS: String(threads),
     MKL_NUM_THREADS: String(threads),
     GOMP_SPINCOUNT: '1000',
+    ...more,
   };
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
@@ -73,7 +84,7 @@ export async function lastLine<Told>(command: string, args: string[], threads: n
   });
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
   if (code !== 0) throw new Error(`${args[0]} ended with ${code}`);
-  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Told;
+  return output.trim().split('\n');
 }
 
 export function interpreter(): string {
