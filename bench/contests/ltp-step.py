@@ -94,15 +94,19 @@ class Formula:
 ours = Ours()
 rivals = {"eager": Autograd(gate)}
 left_out, compiling = {}, {}
-if given.tiny:
-    left_out["compiled"] = "a tiny run compiles nothing"
-else:
+for name, make in (
+    ("compiled", lambda: Autograd(torch.compile(gate, dynamic=True))),
+    ("compiled formula", lambda: Formula(torch.compile(formula))),
+):
+    if given.tiny:
+        left_out[name] = "a tiny run compiles nothing"
+        continue
     try:
-        for name, rival in (("compiled", Autograd(torch.compile(gate, dynamic=True))), ("compiled formula", Formula(torch.compile(formula)))):
-            since = time.perf_counter()
-            rival.step()
-            compiling[name] = time.perf_counter() - since
-            rivals[name] = rival
+        since = time.perf_counter()
+        rival = make()
+        rival.step()
+        compiling[name] = time.perf_counter() - since
+        rivals[name] = rival
     except Exception as error:  # no compiler, or one that this torch cannot use
         left_out[name] = str(error).splitlines()[0]
 for name, rival in list(rivals.items()):  # what was stepped to compile begins again

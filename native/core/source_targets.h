@@ -19,9 +19,10 @@ namespace espalier {
 void requireSourceAndTargets(const Model& model, const Domain* source,
                              const std::vector<std::shared_ptr<Domain>>& targets, std::string_view method);
 
-// What became of the source, on select data.
+// What became of the source, on select data. `Name` is optional where images that were made may stand for it.
+template <class Name>
 struct SourceOutcome {
-  std::optional<std::string> domain;  // null where images that were made stand for it
+  Name domain;
   double before = 0;
   double after = 0;
   double floor = 0;

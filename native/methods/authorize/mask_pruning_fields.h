@@ -228,7 +228,7 @@ struct DiversifierRound {
 };
 
 struct Report : SparsityFigures {
-  SourceOutcome source;
+  SourceOutcome<std::optional<std::string>> source;  // without a name: generated images
   std::vector<TargetOutcome> targets;
   std::vector<Reading> readings;
   std::vector<ControlFigures> controls;

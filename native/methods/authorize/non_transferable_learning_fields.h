@@ -240,7 +240,7 @@ struct PatchFigures {
 struct Report {
   std::string featureLayer;  // where the discrepancy is taken
   int64_t features = 0;      // how many a sample has there
-  SourceOutcome source;
+  SourceOutcome<std::string> source;
   std::vector<TargetOutcome> targets;
   std::vector<Reading> readings;
   int64_t steps = 0;
