@@ -53,6 +53,8 @@ std::unique_ptr<CheckpointNode> resumeFrom(RunContext& context, const std::strin
   Checkpoint checkpoint = readCheckpoint(path);
   const Value& found = checkpoint.identity;
   const Value& expected = context.identity;
+  if (!found.isMap())
+    fail(ErrorCode::kCheckpointInvalid, path, " is damaged: it does not say which run it is of");
   for (const char* part : {"method", "inputs", "options", "seed"}) {
     const Value* saved = found.find(part);
     // As text: what was written as 4.0 reads back as 4.
