@@ -4,12 +4,10 @@ import { parseArgs } from 'node:util';
 import { inRoot } from './lib/paths.mjs';
 import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
 import { main, Problem } from './lib/problem.mjs';
-import { buildSanitized, nodeEnvironment } from './lib/sanitize.mjs';
 
-// npm run fuzz -- [--count N] [--minutes N] [--seed S] [--format NAME] [--processes N] [--sanitize]: opens damaged
+// npm run fuzz -- [--count N] [--minutes N] [--seed S] [--format NAME] [--processes N]: opens damaged
 // files in processes of their own and writes what came of it to docs/reliability/fuzz.json. --index N: only that
-// mutant, kept in build/fuzz, nothing written. --sanitize: with the addon under the address and undefined
-// behaviour sanitizers, the formats that native code reads.
+// mutant, kept in build/fuzz, nothing written.
 await main(async () => {
   const { values } = parseArgs({
     options: {
@@ -19,18 +17,13 @@ await main(async () => {
       format: { type: 'string' },
       index: { type: 'string' },
       processes: { type: 'string', default: '1' },
-      sanitize: { type: 'boolean', default: false },
     },
   });
   const tools = await ensureTools();
   await ensureNative(tools);
-  if (values.sanitize) await buildSanitized(tools, ['espalier', 'espalier_preload']);
   await ensureTypeScript();
   const { formats, fuzz, record, show } = await import('../dist/reliability/fuzz/index.js');
-  const chosen = formats.filter(
-    ({ name, isJavaScript }) =>
-      (values.format === undefined || values.format === name) && !(values.sanitize && isJavaScript),
-  );
+  const chosen = formats.filter(({ name }) => values.format === undefined || values.format === name);
   if (chosen.length === 0)
     throw new Problem(`expected --format to be one of ${formats.map(({ name }) => name).join(', ')}`);
   const options = {
@@ -40,10 +33,6 @@ await main(async () => {
     processes: number(values, 'processes'),
     findings: inRoot('build/fuzz'),
     ...(values.minutes === undefined ? {} : { minutes: number(values, 'minutes') }),
-    // Whatever is kept of freed memory by the sanitizer counts too.
-    ...(values.sanitize
-      ? { env: await nodeEnvironment(tools), deadlineMs: 60_000, mostMegabytes: 3072 }
-      : {}),
     onDone: (done, all) => done % 500 === 0 && console.log(`  ${done} of ${all}`),
   };
   if (values.index !== undefined) {
@@ -52,7 +41,7 @@ await main(async () => {
     return 0;
   }
   const result = await fuzz(options);
-  const file = inRoot(`docs/reliability/fuzz${values.sanitize ? '-sanitized' : ''}.json`);
+  const file = inRoot('docs/reliability/fuzz.json');
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.writeFileSync(file, `${JSON.stringify(record(result, options), null, 2)}\n`);
   print(result);

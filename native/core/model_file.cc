@@ -115,6 +115,7 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
 }
 
 std::shared_ptr<Model> Model::fromBytes(std::string_view bytes, c10::Device device) {
+  checkArchiveBytes(bytes, "the model in memory");
   std::istringstream stream{std::string(bytes)};
   torch::jit::ExtraFilesMap extra{{kManifestRecord, ""}};
   torch::jit::Module module;

@@ -62,6 +62,8 @@ std::unique_ptr<CheckpointNode> resumeFrom(RunContext& context, const std::strin
   if (!newest.fault.empty()) context.warnings.push_back(text("resumed from ", path, ": ", newest.fault));
   const Value& found = newest.checkpoint.identity;
   const Value& expected = context.identity;
+  if (!found.isMap())
+    fail(ErrorCode::kCheckpointInvalid, path, " is damaged: it does not say which run it is of");
   for (const char* part : {"version", "method", "inputs", "options", "seed"}) {
     const Value* saved = found.find(part);
     // As text: what was written as 4.0 reads back as 4.

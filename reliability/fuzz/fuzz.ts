@@ -51,7 +51,6 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   const start = performance.now();
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'espalier-fuzz-'));
   try {
-    const env = { ...process.env, ...options.env, XDG_CACHE_HOME: path.join(work, 'cache') };
     const all: Mutants[] = [];
     for (const format of formats)
       all.push(await Mutants.of(format, seed, path.join(work, `bases-${format.name}`)));
@@ -66,6 +65,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     );
     let done = 0;
     const serve = async (number: number) => {
+      // Of its own: it is emptied while the others work.
+      const cache = path.join(work, `cache-${number}`);
+      const env = { ...process.env, ...options.env, XDG_CACHE_HOME: cache };
       for (let batch = queue.shift(); batch; batch = queue.shift()) {
         const reader = new Reader({
           env,
@@ -82,7 +84,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
           onDone?.(++done, share * formats.length);
         }
         await reader.close();
-        fs.rmSync(path.join(work, 'cache'), { recursive: true, force: true });
+        fs.rmSync(cache, { recursive: true, force: true });
       }
     };
     await Promise.all(Array.from({ length: processes }, (_, number) => serve(number)));

@@ -22,8 +22,8 @@ export function renderBenchmarks({ machine, size, date, seconds, races, readings
     '',
     'Espalier against PyTorch on one machine, written by `npm run bench -- --publish` from',
     '`docs/benchmarks.json`. The sides have the same data, weights and steps, and take turns, A B B A; from Node each',
-    'trial is a process of its own. At least seven trials where a side takes under ten seconds, three above; operators',
-    'have rounds within three processes. A race whose sides do not agree on the result has no figure. Medians with',
+    'trial is a process of its own; operators have rounds within several processes. How many there were stands with each;',
+    'by default seven trials where a side takes under ten seconds, three above. A race whose sides do not agree on the result has no figure. Medians with',
     'quartiles; ratios above 1 mean that Espalier is faster, with the 95 % bootstrap interval of the ratio of medians.',
     "PyTorch's sides are in [bench/pytorch](../bench/pytorch) and [bench/contests](../bench/contests). What limits each",
     'and what was tried: [performance.md](performance.md).',
@@ -101,7 +101,7 @@ function race(each) {
   ];
 }
 
-function facts({ weights, instructionSet, seed, data }, versions, { difference, tolerance }) {
+function facts({ weights, instructionSet, seed, data, sides }, versions, { difference, tolerance }) {
   const all = Object.assign({}, ...Object.values(versions));
   return [
     ...(weights ? [`${weights.toLocaleString('en-US')} weights, ${instructionSet}`] : []),
@@ -109,6 +109,7 @@ function facts({ weights, instructionSet, seed, data }, versions, { difference, 
       .map(([what, version]) => `${what} ${version}`)
       .join(', '),
     `seed ${seed}`,
+    `${sides.ours.rounds.length} rounds a side`,
     ...(data ? [`samples ${data.slice(0, 12)}`] : []),
     `sides differ by ${difference.toPrecision(2)}, ${tolerance} allowed`,
   ].join('; ');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { EspalierError, isEspalierError } from '../../errors.js';
@@ -9,6 +9,11 @@ import { cacheFolder, fetchInto } from '../sources/cache.js';
 /** The digest of a file's bytes, which names what is made from it. */
 export async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');
+  const found = await stat(path).catch((cause) => {
+    throw ioError('open', path, cause);
+  });
+  // A device or a pipe may have no end.
+  if (!found.isFile()) throw new EspalierError('ERR_IO', `cannot read ${path}: expected a regular file`);
   await pipeline(createReadStream(path), hash).catch((cause) => {
     throw ioError('read', path, cause);
   });

@@ -63,6 +63,16 @@ const Value& StateReader::scalar(const std::string& name) const {
   return *found;
 }
 
+size_t StateReader::count() const {
+  const int64_t count = scalar(prefix_ + "#").asInt();
+  const auto most = static_cast<int64_t>(tensors_.size() + scalars_.asMap().size());
+  if (count < 0 || count > most) {
+    fail(ErrorCode::kCheckpointInvalid, "expected at most ", most, " items of ", prefix_,
+         " in the saved state, found ", count);
+  }
+  return static_cast<size_t>(count);
+}
+
 void StateReader::read(at::Tensor& value) {
   if (!scalar(prefix_ + "?").asBool()) {
     value = at::Tensor();

@@ -100,6 +100,8 @@ class StateReader {
  private:
   const at::Tensor& tensor(const std::string& name) const;
   const Value& scalar(const std::string& name) const;
+  // Of the list that is being read: each item has an entry of its own.
+  size_t count() const;
   void read(at::Tensor& value);
   void read(ConstantTensor& value);
   void read(at::Generator& value);
@@ -122,7 +124,7 @@ class StateReader {
       if (!member) member.emplace();
       (*this)("value", *member);
     } else if constexpr (trait::kIs<T, std::vector>) {
-      member.resize(static_cast<size_t>(scalar(prefix_ + "#").asInt()));
+      member.resize(count());
       for (size_t i = 0; i < member.size(); ++i) (*this)(std::to_string(i).c_str(), member[i]);
     } else {
       static_assert(HasFields<T>,

@@ -28,6 +28,7 @@ export const checkpoint: Format = {
     'ERR_MODEL_LOAD',
     'ERR_MODEL_UNSAFE',
     'ERR_MODEL_UNSUPPORTED',
+    'ERR_MODEL_RUN',
     'ERR_DIVERGED',
     'ERR_LIMIT_EXCEEDED',
   ],
