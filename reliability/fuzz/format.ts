@@ -14,8 +14,6 @@ export interface Format {
   mutate(files: Files, random: Random): Files;
   /** The codes that opening a damaged one may end with. */
   codes: readonly ErrorCode[];
-  /** Read by JavaScript alone: no sanitizer would see anything. */
-  isJavaScript?: boolean;
 }
 
 export function bytesOf(files: Files, path: string): Buffer {

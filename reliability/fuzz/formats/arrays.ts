@@ -107,7 +107,6 @@ function damageNpy(bytes: Buffer, random: Random): Buffer {
 export const npz: Format = {
   name: 'npz',
   codes: kCodes,
-  isJavaScript: true,
   async bases() {
     const arrays = await npy.bases('');
     return arrays.map((files, i) => ({

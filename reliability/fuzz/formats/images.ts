@@ -29,7 +29,6 @@ const kNames = [
 export const images: Format = {
   name: 'images',
   codes: ['ERR_DATA_INVALID', 'ERR_LIMIT_EXCEEDED', 'ERR_IO'],
-  isJavaScript: true,
   async bases() {
     const picture = (channels: 1 | 3, seed: number) =>
       sharp(pattern(kSize * kSize * channels, seed), { raw: { width: kSize, height: kSize, channels } });
