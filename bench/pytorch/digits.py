@@ -41,7 +41,7 @@ class Samples:
         net.eval()
         hits = sum(
             (net(images[i : i + batch].float().div_(255)).argmax(1) == labels[i : i + batch]).sum()
-            for i in range(0, SELECT, batch)
+            for i in range(0, len(labels), batch)
         )
         return hits.item() / len(labels)
 

@@ -13,7 +13,7 @@ export function mergeBenchmarks(before, now) {
   return { ...now, races: merge('races'), readings: merge('readings') };
 }
 
-export function renderBenchmarks({ machine, size, date, seconds, races, readings }, hasPlots) {
+export function renderBenchmarks({ machine, size, date, races, readings }, hasPlots) {
   const { cpu, cores, threads, device, memoryGigabytes, system, loadAverage } = machine;
   const of = (kind) => races.filter((race) => race.kind === kind);
   const picture = (name, alt) => (hasPlots ? ['', `![${alt}](images/${name}.svg)`] : []);
@@ -28,7 +28,7 @@ export function renderBenchmarks({ machine, size, date, seconds, races, readings
     "PyTorch's sides are in [bench/pytorch](../bench/pytorch) and [bench/contests](../bench/contests). What limits each",
     'and what was tried: [performance.md](performance.md).',
     '',
-    `${cpu}, ${cores} cores, ${threads} threads, ${memoryGigabytes} GB, ${system}, device ${device}; ${size === 'full' ? 'full' : 'short'} grids, ${Math.round(seconds / 60)} minutes; load ${loadAverage.before.toFixed(1)} before and ${loadAverage.after.toFixed(1)} after; ${day(date)}.`,
+    `${cpu}, ${cores} cores, ${threads} threads, ${memoryGigabytes} GB, ${system}, device ${device}; ${size === 'full' ? 'full' : 'short'} grids; load ${loadAverage.before.toFixed(1)} before and ${loadAverage.after.toFixed(1)} after; ${day(date)}.`,
     ...picture('benchmarks', 'How many times as long PyTorch takes, a race each'),
     ...section('From Node', 'Our side from Node, the others from Python.', of('node').flatMap(race)),
     ...section(
@@ -94,7 +94,7 @@ function race(each) {
     '',
     `### ${name}`,
     '',
-    `${title[0].toUpperCase()}${title.slice(1)}. ${facts(each, versions, agreement)}; ${day(date)}.`,
+    `${capital(title)}. ${facts(each, versions, agreement)}; ${day(date)}.`,
     '',
     ...table(header, rows),
     ...Object.entries(leftOut).map(([side, reason]) => `\nLeft out: ${side}: ${reason}.`),
@@ -121,7 +121,7 @@ function reading({ name, title, series, figures, goals, versions, date }) {
     '',
     `### ${name}`,
     '',
-    `${title[0].toUpperCase()}${title.slice(1)}. ${about.join(', ')}; ${day(date)}.`,
+    `${capital(title)}. ${about.join(', ')}; ${day(date)}.`,
     ...(Object.keys(figures).length > 0
       ? [
           '',
@@ -153,6 +153,8 @@ function reading({ name, title, series, figures, goals, versions, date }) {
   ];
 }
 
+// The name of a method keeps its letters.
+const capital = (title) => (/^[a-z]+\./.test(title) ? title : `${title[0].toUpperCase()}${title.slice(1)}`);
 const goal = (least, ratio) =>
   least === undefined ? '' : `${times(least)}: ${ratio >= least ? 'reached' : 'missed'}`;
 const percent = (side, copy) => `${Math.round((100 * side.gigabytesPerSecond) / copy.gigabytesPerSecond)} %`;
