@@ -13,7 +13,13 @@ const { source, model, digest } = await digitsWithFresh(net, counts);
 const options = {
   epochs,
   batchSize,
-  optimizer: { kind: 'sgd', learningRate: 0.05, momentum: 0.9, nesterov: false, weightDecay: 0 },
+  optimizer: {
+    kind: 'sgd',
+    learningRate: net === 'resnet18' ? 0.005 : 0.05,
+    momentum: 0.9,
+    nesterov: false,
+    weightDecay: 0,
+  },
   schedule: { kind: 'constant' },
   precision,
   seed: 1,
