@@ -1,7 +1,7 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { machine, today } from '../origin.js';
 import { type CrashResult, crash, lineOf, type Subject, type Tally } from './crash.js';
 
 // Several methods, each long enough to be killed anywhere.
@@ -48,13 +48,8 @@ function record({ tallies, seconds, versions }: CrashResult, count: number, seed
   const total = (name: 'runs' | 'kills' | 'duringWrite' | 'fromScratch' | 'fromOlder' | 'mismatches') =>
     sum(tallies.map((tally) => tally[name]));
   return {
-    date: new Date().toISOString().slice(0, 10),
-    machine: {
-      cpu: os.cpus()[0]?.model ?? 'unknown',
-      cores: os.availableParallelism(),
-      node: process.version,
-      versions,
-    },
+    date: today(),
+    machine: machine({ versions }),
     seed,
     requested: count,
     seconds: Math.round(seconds),

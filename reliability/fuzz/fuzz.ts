@@ -14,12 +14,8 @@ export interface FuzzOptions {
   findings: string;
   /** No mutant is begun after that. */
   minutes?: number;
-  /** Of the processes that open them. */
-  env?: NodeJS.ProcessEnv;
   /** Twice as many as the processes would leave none to the driver. */
   processes?: number;
-  deadlineMs?: number;
-  mostMegabytes?: number;
   onDone?: (done: number, all: number) => void;
 }
 
@@ -67,13 +63,12 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     const serve = async (number: number) => {
       // Of its own: it is emptied while the others work.
       const cache = path.join(work, `cache-${number}`);
-      const env = { ...process.env, ...options.env, XDG_CACHE_HOME: cache };
+      const env = { ...process.env, XDG_CACHE_HOME: cache };
       for (let batch = queue.shift(); batch; batch = queue.shift()) {
         const reader = new Reader({
           env,
           deadlineMs: kDeadlineMs,
           mostMegabytes: kMostMegabytes,
-          ...limits(options),
         });
         for (let index = batch.from; index < batch.to; index++) {
           if ((performance.now() - start) / 60_000 > minutes) break;
@@ -93,13 +88,6 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }
-}
-
-function limits({ deadlineMs, mostMegabytes }: FuzzOptions) {
-  return {
-    ...(deadlineMs === undefined ? {} : { deadlineMs }),
-    ...(mostMegabytes === undefined ? {} : { mostMegabytes }),
-  };
 }
 
 function judge(

@@ -1,5 +1,5 @@
-import os from 'node:os';
 import path from 'node:path';
+import { machine, today } from '../origin.js';
 import { formats } from './formats/index.js';
 import { type FuzzOptions, type FuzzResult, fuzz } from './fuzz.js';
 import { Mutants } from './mutants.js';
@@ -10,12 +10,8 @@ export { formats, fuzz };
 /** What is kept of a run of the fuzzer. */
 export function record({ counts, findings, seconds }: FuzzResult, { seed, count, formats: of }: FuzzOptions) {
   return {
-    date: new Date().toISOString().slice(0, 10),
-    machine: {
-      cpu: os.cpus()[0]?.model ?? 'unknown',
-      cores: os.availableParallelism(),
-      node: process.version,
-    },
+    date: today(),
+    machine: machine({}),
     seed,
     requested: count,
     formats: of.map(({ name }) => name),
@@ -36,7 +32,6 @@ export async function show(options: FuzzOptions, index: number): Promise<string>
   mutants.write(index, folder);
   const env = {
     ...process.env,
-    ...options.env,
     ESPALIER_FUZZ_MESSAGES: '1',
     XDG_CACHE_HOME: path.join(options.findings, 'cache'),
   };

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { doctor } from '../../lib/doctor.js';
+import { machine, today } from '../origin.js';
 import { type Phase, type Promised, phases } from './promises.js';
 
 const child = fileURLToPath(new URL('./child.js', import.meta.url));
@@ -68,8 +69,8 @@ export async function soak(argv: string[]): Promise<number> {
   const facts = {
     name: 'soak',
     command: `npm run soak -- --minutes ${minutes} --seed ${seed}`,
-    date: new Date().toISOString().slice(0, 10),
-    machine: await machine(),
+    date: today(),
+    machine: await machineWithLibtorch(),
     seed,
     rounds,
     seconds: Math.round((performance.now() - begin) / 1000),
@@ -88,13 +89,10 @@ function tell({ title, seed, seconds, figures: { asked, done }, promises }: Phas
     console.log(`  ${holds ? 'holds ' : 'BROKEN'} ${text}\n         ${measured}`);
 }
 
-async function machine() {
+async function machineWithLibtorch() {
   const { libtorch } = await doctor();
-  return {
-    cpu: os.cpus()[0]?.model ?? 'unknown',
-    cores: os.availableParallelism(),
+  return machine({
     memoryGigabytes: Math.round(os.totalmem() / 1e9),
-    node: process.version,
     libtorch: libtorch.found?.version ?? 'unknown',
-  };
+  });
 }
