@@ -7,17 +7,16 @@
 namespace espalier {
 
 double log10McNemar(int64_t first, int64_t second) {
-  const auto n = static_cast<double>(first + second);
   if (first <= 0) return 0;
+  const int64_t n = first + second;
+  const auto logFactorial = [](int64_t k) { return std::lgamma(static_cast<double>(k) + 1); };
   // A sum of binomial coefficients, each over the largest of them: none overflows.
-  const auto logChoose = [n](double k) {
-    return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
-  };
-  double largest = logChoose(static_cast<double>(first));
-  for (double k = static_cast<double>(first); k <= n; ++k) largest = std::max(largest, logChoose(k));
+  const auto logChoose = [&](int64_t k) { return logFactorial(n) - logFactorial(k) - logFactorial(n - k); };
+  double largest = logChoose(first);
+  for (int64_t k = first; k <= n; ++k) largest = std::max(largest, logChoose(k));
   double sum = 0;
-  for (double k = static_cast<double>(first); k <= n; ++k) sum += std::exp(logChoose(k) - largest);
-  const double natural = largest + std::log(sum) - n * std::numbers::ln2;
+  for (int64_t k = first; k <= n; ++k) sum += std::exp(logChoose(k) - largest);
+  const double natural = largest + std::log(sum) - static_cast<double>(n) * std::numbers::ln2;
   return std::min(0.0, natural / std::numbers::ln10);
 }
 

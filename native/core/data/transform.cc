@@ -70,7 +70,7 @@ Transform Transform::overlay(at::Tensor pattern, std::string name) const {
   return next;
 }
 
-Transform Transform::with(Step step) const {
+Transform Transform::with(const Step& step) const {
   Transform next = *this;
   if (step.kind == Kind::kChannels)
     next.shape_[0] = step.value;

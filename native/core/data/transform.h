@@ -36,7 +36,7 @@ class Transform {
     at::Tensor pattern = {};  // of an overlay
     std::string name = {};
   };
-  Transform with(Step step) const;
+  Transform with(const Step& step) const;
   void requireImages(const char* what, int64_t size) const;
 
   at::ScalarType type_;
