@@ -148,7 +148,7 @@ class PublishedPairs {
 
 struct EvaluationOptions {
   LiteralOr<"auto", int64_t> batchSize;  // 'auto': by the device
-  // Whether a frozen copy may be used; its logits are checked against the plain ones on the first batch.
+  // Whether a frozen copy may be used; its logits are checked against the plain ones on the first samples.
   bool optimise = true;
   // Set by the method that evaluates, no options of its caller.
   double units = 1;  // of the job's planned work

@@ -1,11 +1,11 @@
 #include "kernels/norm.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/library.h>
 
 #include "kernels/cpu/driver.h"
 #include "kernels/cpu/pixels.h"
+#include "kernels/images.h"
 
 // What a convolutional network spends its time on beside convolutions: each of these layers reads and writes
 // all activations, and one after the other they take longer than the convolutions do.
@@ -15,13 +15,10 @@ namespace {
 
 at::Tensor orUndefined(const OptionalTensor& tensor) { return tensor.value_or(at::Tensor()); }
 
-bool isFloat(const at::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat; }
-
-void checkImages(const char* op, const char* name, const at::Tensor& images) {
-  TORCH_CHECK_VALUE(isNormFusable(images, false), op,
-                    ": expected channels-last float32 images [N, C, H, W] on the CPU for ", name, ", found ",
-                    images.scalar_type(), " ", images.sizes(), " with strides ", images.strides(), " on ",
-                    images.device());
+void checkNormed(const char* op, const at::Tensor& images) {
+  checkImages(op, "input", images);
+  TORCH_CHECK_VALUE(images.numel() > images.size(1), op, ": expected more than one value a channel, found ",
+                    images.sizes());
 }
 
 void checkPooled(const char* op, const at::Tensor& images) {
@@ -36,15 +33,6 @@ void checkPerChannel(const char* op, const char* name, const OptionalTensor& val
       isFloat(tensor) && tensor.is_contiguous() && tensor.dim() == 1 && tensor.numel() == channels, op,
       ": expected ", channels, " float32 values on the CPU for ", name, ", found ", tensor.scalar_type(), " ",
       tensor.sizes());
-}
-
-cpu::Image imageOf(const at::Tensor& x) { return {x.size(2), x.size(3), x.size(1)}; }
-int64_t sizeOf(const cpu::Image& image) { return image.height * image.width * image.channels; }
-
-void forEachSample(const at::Tensor& x, const std::function<void(int64_t sample)>& run) {
-  at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t sample = begin; sample < end; ++sample) run(sample);
-  });
 }
 
 // One row a sample, then added up in their order: the same for any number of threads.
@@ -114,16 +102,10 @@ at::Tensor knownStatistics(const at::Tensor& mean, const at::Tensor& variance, d
   return statistics;
 }
 
-at::Tensor emptyImages(const at::Tensor& like, int64_t shrink) {
-  return at::empty({like.size(0), like.size(1), like.size(2) / shrink, like.size(3) / shrink},
-                   like.options().memory_format(at::MemoryFormat::ChannelsLast));
-}
-
 }  // namespace
 
 bool isNormFusable(const at::Tensor& input, bool pooled) {
-  return isFloat(input) && input.dim() == 4 && input.numel() > input.size(1) &&
-         input.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+  return areImages(input) && input.numel() > input.size(1) &&
          (!pooled || (input.size(2) % 2 == 0 && input.size(3) % 2 == 0));
 }
 
@@ -132,7 +114,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
     const OptionalTensor& runningMean, const OptionalTensor& runningVariance, bool training, double momentum,
     double epsilon, bool pooled) {
   constexpr const char* kOp = "batch_norm_relu_forward_";
-  checkImages(kOp, "input", input);
+  checkNormed(kOp, input);
   if (pooled) checkPooled(kOp, input);
   const int64_t channels = input.size(1);
   checkPerChannel(kOp, "weight", weight, channels);
@@ -150,7 +132,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
   const cpu::Image image = imageOf(input);
   const std::vector<float> values = affinesOf(orUndefined(weight), orUndefined(bias), statistics);
   const cpu::Affines affines = {values.data(), values.data() + channels};
-  at::Tensor output = emptyImages(input, pooled ? 2 : 1);
+  const int64_t shrink = pooled ? 2 : 1;
+  at::Tensor output = emptyImages(input, image.height / shrink, image.width / shrink);
   at::Tensor chosen = pooled ? at::empty_like(output, output.options().dtype(at::kInt))
                              : at::empty({0}, at::TensorOptions().dtype(at::kInt));
   const auto* from = input.const_data_ptr<float>();
@@ -173,7 +156,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
     const OptionalTensor& optionalBias, const at::Tensor& statistics, const at::Tensor& chosen, bool training,
     std::array<bool, 3> wanted) {
   constexpr const char* kOp = "batch_norm_relu_backward";
-  checkImages(kOp, "input", input);
+  checkNormed(kOp, input);
   const int64_t channels = input.size(1);
   checkPerChannel(kOp, "weight", optionalWeight, channels);
   checkPerChannel(kOp, "bias", optionalBias, channels);
@@ -234,7 +217,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
   }
   if (!wanted[0]) return {at::empty({0}, statistics.options()), dWeight, dBias};
   const cpu::InputGradients parts = {affines.scale, slopes.data(), mean, offsets.data()};
-  at::Tensor dInput = emptyImages(input, 1);
+  at::Tensor dInput = emptyImages(input, image.height, image.width);
   auto* to = dInput.mutable_data_ptr<float>();
   forEachSample(input, [&](int64_t sample) {
     const float* x = from + sample * size;
@@ -252,11 +235,11 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
 }
 
 at::Tensor reluPool(const at::Tensor& input) {
-  checkImages("relu_pool", "input", input);
+  checkNormed("relu_pool", input);
   checkPooled("relu_pool", input);
   const cpu::Image image = imageOf(input);
   const int64_t size = sizeOf(image);
-  at::Tensor output = emptyImages(input, 2);
+  at::Tensor output = emptyImages(input, image.height / 2, image.width / 2);
   const auto* from = input.const_data_ptr<float>();
   auto* to = output.mutable_data_ptr<float>();
   const cpu::PixelPasses& passes = cpu::pixelPasses();

@@ -70,6 +70,8 @@ TORCH_LIBRARY(espalier, m) {
       "Tensor statistics, Tensor chosen, bool training, bool[3] wanted) "
       "-> (Tensor input, Tensor weight, Tensor bias)");
   m.def("relu_pool(Tensor input) -> Tensor");
+  m.def("average_pool(Tensor input, int height, int width) -> Tensor");
+  m.def("average_pool_backward(Tensor gradient, int height, int width) -> Tensor");
 
   m.def("instruction_set() -> str");
 }

@@ -87,6 +87,11 @@ const std::vector<Rewriting>& rewritings() {
        "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %no, %momentum, %eps, %yes)\n"
        "  %out : Tensor = aten::relu(%n)\n",
        {"espalier_graph::batch_norm_relu"}},
+      {"an average over windows that overlap",
+       "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
+       "  %r : Tensor = aten::relu(%n)\n"
+       "  %out : Tensor = aten::adaptive_avg_pool2d(%r, %threes)\n",
+       {"espalier_graph::batch_norm_relu", "espalier_graph::average_pool"}},
       {"a norm that is read twice",
        "  %n : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
        "  %r : Tensor = aten::relu(%n)\n"
@@ -182,7 +187,7 @@ std::vector<at::Tensor> computed(const std::shared_ptr<torch::jit::Graph>& graph
 
 TEST("fuse: values, running statistics and first and second gradients are those of the plain graph") {
   // In training and in inference, with pooling and without.
-  for (const size_t which : {0, 1, 2, 3}) {
+  for (const size_t which : {0, 1, 2, 3, 4}) {
     const auto graph = parse(rewritings()[which].body);
     const auto fused = ir::fused(*graph);
     const auto found = computed(fused, at::kFloat, at::MemoryFormat::ChannelsLast);

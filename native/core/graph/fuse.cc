@@ -85,6 +85,10 @@ void layOut(Graph& graph, Value* input) {
 
 bool fuseOne(Graph& graph) {
   for (Node* node : allNodes(graph)) {
+    if (is(node, {"aten::adaptive_avg_pool2d"})) {
+      replace(graph, node, node, "espalier_graph::average_pool", {node->input(0), node->input(1)});
+      return true;
+    }
     // batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled)
     const bool isNorm = is(node, {"aten::batch_norm"});
     Node* relu = isNorm ? onlyReader(node) : node;

@@ -3,6 +3,7 @@
 #include <torch/library.h>
 #include <torch/types.h>
 
+#include "kernels/average_pool.h"
 #include "kernels/norm.h"
 
 // The operators that fuse.cc puts into graphs, differentiable: the kernels where they can run, elsewhere
@@ -99,6 +100,41 @@ struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
     return parts;
   }
 };
+
+struct AveragePool : torch::autograd::Function<AveragePool> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input, int64_t height,
+                            int64_t width) {
+    context->saved_data["height"] = input.size(2);
+    context->saved_data["width"] = input.size(3);
+    return kernels::averagePool(input, height, width);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const int64_t height = context->saved_data["height"].toInt();
+    const int64_t width = context->saved_data["width"].toInt();
+    const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+    return {Spread::apply(gradient, height, width), {}, {}};
+  }
+
+ private:
+  // Linear, as the average is: each is the other's gradient.
+  struct Spread : torch::autograd::Function<Spread> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& averages, int64_t height,
+                              int64_t width) {
+      context->saved_data["height"] = averages.size(2);
+      context->saved_data["width"] = averages.size(3);
+      return kernels::averagePoolBackward(averages, height, width);
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+      const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+      return {AveragePool::apply(gradient, context->saved_data["height"].toInt(),
+                                 context->saved_data["width"].toInt()),
+              {},
+              {}};
+    }
+  };
+};
 // NOLINTEND(readability-identifier-naming)
 
 at::Tensor batchNormRelu(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
@@ -139,6 +175,12 @@ at::Tensor reluPool(const at::Tensor& input) {
                               /*epsilon=*/0.0, /*pooled=*/true);
 }
 
+at::Tensor averagePool(const at::Tensor& input, at::IntArrayRef size) {
+  return size.size() == 2 && kernels::isAveragePoolable(input, size[0], size[1])
+             ? AveragePool::apply(input, size[0], size[1])
+             : at::adaptive_avg_pool2d(input, size);
+}
+
 }  // namespace
 
 TORCH_LIBRARY(espalier_graph, m) {
@@ -146,12 +188,14 @@ TORCH_LIBRARY(espalier_graph, m) {
       "batch_norm_relu(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, "
       "Tensor(b!)? running_var, bool training, float momentum, float epsilon, bool pooled) -> Tensor");
   m.def("relu_pool(Tensor input) -> Tensor");
+  m.def("average_pool(Tensor input, int[2] output_size) -> Tensor");
   m.def("channels_last(Tensor(a) input) -> Tensor(a)");
 }
 
 TORCH_LIBRARY_IMPL(espalier_graph, CompositeImplicitAutograd, m) {
   m.impl("batch_norm_relu", TORCH_FN(batchNormRelu));
   m.impl("relu_pool", TORCH_FN(reluPool));
+  m.impl("average_pool", TORCH_FN(averagePool));
   m.impl("channels_last", TORCH_FN(channelsLast));
 }
 

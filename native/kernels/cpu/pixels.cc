@@ -269,9 +269,64 @@ void pooledGradient(const float* x, const Image& image, InputGradients parts, co
   });
 }
 
+struct Span {
+  int64_t begin;
+  int64_t end;
+};
+ESPALIER_INLINE Span spanOf(int64_t window, int64_t pixels, int64_t windows) {
+  return {window * pixels / windows, ((window + 1) * pixels + windows - 1) / windows};
+}
+
+// window(rows, columns, output position) for each.
+template <class Window>
+ESPALIER_INLINE void forSpans(const Image& image, const Image& small, const Window& window) {
+  for (int64_t row = 0; row < small.height; ++row) {
+    const Span rows = spanOf(row, image.height, small.height);
+    for (int64_t column = 0; column < small.width; ++column) {
+      window(rows, spanOf(column, image.width, small.width), (row * small.width + column) * image.channels);
+    }
+  }
+}
+
+void average(const float* x, const Image& image, const Image& small, float* y) {
+  forGroups(image.channels, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    forSpans(image, small, [&](Span rows, Span columns, int64_t out) __attribute__((always_inline)) {
+      float total[kWidth] = {};
+      for (int64_t row = rows.begin; row < rows.end; ++row) {
+        for (int64_t column = columns.begin; column < columns.end; ++column) {
+          const float* __restrict from = x + (row * image.width + column) * image.channels + first;
+          for (int i = 0; i < kWidth; ++i) total[i] += from[i];
+        }
+      }
+      float* __restrict to = y + out + first;
+      const auto height = static_cast<float>(rows.end - rows.begin);
+      const auto width = static_cast<float>(columns.end - columns.begin);
+      for (int i = 0; i < kWidth; ++i) to[i] = total[i] / height / width;
+    });
+  });
+}
+
+void averageGradient(const float* dy, const Image& image, const Image& small, float* dx) {
+  for (int64_t i = 0; i < image.height * image.width * image.channels; ++i) dx[i] = 0;
+  forGroups(image.channels, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    forSpans(image, small, [&](Span rows, Span columns, int64_t out) __attribute__((always_inline)) {
+      const auto height = static_cast<float>(rows.end - rows.begin);
+      const auto width = static_cast<float>(columns.end - columns.begin);
+      float share[kWidth];
+      for (int i = 0; i < kWidth; ++i) share[i] = dy[out + first + i] / height / width;
+      for (int64_t row = rows.begin; row < rows.end; ++row) {
+        for (int64_t column = columns.begin; column < columns.end; ++column) {
+          float* __restrict to = dx + (row * image.width + column) * image.channels + first;
+          for (int i = 0; i < kWidth; ++i) to[i] += share[i];
+        }
+      }
+    });
+  });
+}
+
 constexpr PixelPasses kPasses = {
-    sums,           squares,        relu, reluPool, gradientSums, gradient, pooledGradientSums,
-    pooledGradient, routedGradient, pool};
+    sums,           squares,        relu, reluPool, gradientSums,   gradient, pooledGradientSums,
+    pooledGradient, routedGradient, pool, average,  averageGradient};
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-// Batch norm, relu and 2 x 2 pooling over float32 images whose channels lie side by side (channels-last),
+// Batch norm, relu and pooling over float32 images whose channels lie side by side (channels-last),
 // compiled for one instruction set each. A call does one sample, so that who calls them in parallel gets the
 // same bits with any number of threads; sums are added to one value a channel.
 namespace espalier::kernels::cpu {
@@ -47,6 +47,9 @@ struct PixelPasses {
   void (*routedGradient)(const Image& image, const float* scale, const float* dy, const int32_t* chosen,
                          float* dx);
   void (*pool)(const float* x, const Image& image, float* y);
+  // Over windows that cover `image` evenly, one for each pixel of `small`.
+  void (*average)(const float* x, const Image& image, const Image& small, float* y);
+  void (*averageGradient)(const float* dy, const Image& image, const Image& small, float* dx);
 };
 
 extern const PixelPasses kPixelsDefault;

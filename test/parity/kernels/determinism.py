@@ -66,6 +66,8 @@ def outputs():
         )
         out[f"norm {training} {pooled}"] = [y, statistics, chosen, mean, variance, *parts]
     out["relu pool"] = [ops.relu_pool(images)]
+    averages = ops.average_pool(images, 5, 3)
+    out["average pool"] = [averages, ops.average_pool_backward(averages, 12, 10)]
     large = normal(6, (2**20 + 3,))
     for share in (0.1, 0.5, 0.9):
         out[f"select {share}"] = [*ops.select_lowest(large, round(large[0].numel() * share)), *ops.select_lowest(weights, round(sum(SIZES) * share))]

@@ -111,7 +111,7 @@ class BatchNormRelu(Case):
         refuses("3 float32 values on the CPU for running_mean", x, weight, bias, mean.double(), variance)
         refuses("running_mean and running_var where training is off", x, weight, bias, None, variance, training=False)
         refuses("even height and width", channels_last(x[:, :, :7]), weight, bias, mean, variance, pooled=True)
-        refuses("channels-last float32 images", channels_last(x[:1, :, :1, :1]), weight, bias, mean, variance)
+        refuses("more than one value a channel", channels_last(x[:1, :, :1, :1]), weight, bias, mean, variance)
         _, statistics, chosen = ops.batch_norm_relu_forward_(x, weight, bias, mean, variance, True, 0.1, 1e-5, True)
         for gradient in (channels_last(torch.zeros(4, 3, 8, 8)), channels_last(torch.zeros(4, 3, 2, 8)), torch.zeros(4, 3, 4, 4)):
             with self.assertRaisesRegex(ValueError, "a channels-last gradient of shape"):
@@ -152,6 +152,40 @@ class ReluPool(Case):
             x[-1, -1] = -x[-1, -1].abs()
             expected = functional.max_pool2d(torch.relu(x), 2)
             self.assertTrue(torch.equal(ops.relu_pool(x).nan_to_num(-1), expected.nan_to_num(-1)))
+
+
+class AveragePool(Case):
+    SIZES = ((1, 1), (2, 3), (3, 3), (7, 5), (9, 11))
+
+    def test_has_the_values_of_torch(self):
+        for shape, size in itertools.product(SHAPES, self.SIZES):
+            x = channels_last(torch.randn(shape))
+            expected = functional.adaptive_avg_pool2d(x.double(), size)
+            y = ops.average_pool(x, *size)
+            self.assertTrue(y.is_contiguous(memory_format=torch.channels_last))
+            self.assertTrue(torch.allclose(y.double(), expected, rtol=1e-6, atol=1e-6))
+
+    def test_has_the_gradient_of_torch(self):
+        for shape, size in itertools.product(SHAPES, self.SIZES):
+            x = torch.randn(shape, dtype=torch.double, requires_grad=True)
+            y = functional.adaptive_avg_pool2d(x, size)
+            gradient = torch.randn(y.shape)
+            (expected,) = torch.autograd.grad(y, x, gradient.double())
+            found = ops.average_pool_backward(channels_last(gradient), *shape[2:])
+            self.assertTrue(torch.allclose(found.double(), expected, rtol=1e-5, atol=1e-5))
+
+    def test_refuses_what_it_is_not_for(self):
+        x = channels_last(torch.randn(2, 3, 4, 4))
+        for call in (
+            lambda: ops.average_pool(x.contiguous(), 2, 2),
+            lambda: ops.average_pool(x.double(), 2, 2),
+            lambda: ops.average_pool_backward(x[0], 4, 4),
+        ):
+            with self.assertRaisesRegex(ValueError, "channels-last float32 images"):
+                call()
+        for call in (lambda: ops.average_pool(x, 0, 2), lambda: ops.average_pool(x[:0], 2, 2)):
+            with self.assertRaisesRegex(ValueError, "above zero"):
+                call()
 
 
 if __name__ == "__main__":
