@@ -182,6 +182,22 @@ TEST("archive: chains of functions and classes are refused before they are compi
   refuses(archiveOf(records), ErrorCode::kModelLoad, "definitions nested");
 }
 
+TEST("archive: calls that come to more than memory holds are refused, and named") {
+  // Each calls the next one twice: 2^30 calls.
+  std::string functions;
+  for (int i = 29; i >= 0; --i) {
+    functions += text("def g", i, "(x: Tensor) -> Tensor:\n  return torch.add(__torch__.espalier.g", i + 1,
+                      "(x), __torch__.espalier.g", i + 1, "(x))\n");
+  }
+  functions = "def g30(x: Tensor) -> Tensor:\n  return torch.neg(x)\n" + functions;
+  refuses(changed(kCode,
+                  [&](std::string code) {
+                    return functions +
+                           replaced(std::move(code), "return ", "return __torch__.espalier.g0(x) + ");
+                  }),
+          ErrorCode::kModelUnsafe, "when each is written out");
+}
+
 TEST("archive: what reaches files, memory or Python is unsafe, named with its line") {
   refuses(withForward("torch.from_file(\"/etc/passwd\", False, 10)"), ErrorCode::kModelUnsafe,
           "'aten::from_file', which reaches files (record 'code/__torch__/espalier.py', line ");

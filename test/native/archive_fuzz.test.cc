@@ -22,6 +22,18 @@ using test::TemporaryFolder;
 constexpr const char* kFolderVariable = "ESPALIER_ARCHIVE_FILES";
 
 // Checks, scans, loads and reads every tensor of a file.
+// What loading with `trust: true` fails with; nothing where it loads.
+std::optional<ErrorCode> trustedLoad(const std::string& path) {
+  LoadOptions options;
+  options.trust = true;
+  try {
+    Model::load(path, options);
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return std::nullopt;
+}
+
 std::string outcomeOf(const std::string& path) {
   try {
     checkArchive(path);
@@ -195,6 +207,7 @@ TEST("archive: ordinary models load and hostile ones do not, where ESPALIER_TEST
   if (folder == nullptr) return;
   int countOrdinary = 0;
   int countHostile = 0;
+  int countTrusted = 0;
   for (const auto& entry : std::filesystem::directory_iterator(std::string(folder) + "/ordinary")) {
     const std::string outcome = outcomeOf(entry.path());
     if (outcome.find("loaded") != 0) throw test::Failure(entry.path().string() + ": " + outcome);
@@ -207,9 +220,16 @@ TEST("archive: ordinary models load and hostile ones do not, where ESPALIER_TEST
       throw test::Failure(name + ": " + outcome);
     }
     ++countHostile;
+    // Trusted, it would load for ever.
+    if (name.find("endless") != std::string::npos) continue;
+    const std::optional<ErrorCode> trusted = trustedLoad(entry.path());
+    if (name.find("UNSAFE-") == 0) EXPECT(trusted != ErrorCode::kModelUnsafe);
+    if (name.find("LOAD-") == 0) EXPECT(trusted == ErrorCode::kModelLoad);
+    if (!trusted) ++countTrusted;
   }
   EXPECT(countOrdinary >= 25);
-  EXPECT(countHostile >= 15);
+  EXPECT(countHostile >= 20);
+  EXPECT(countTrusted >= 5);
 }
 
 }  // namespace

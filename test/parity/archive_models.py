@@ -295,6 +295,28 @@ class InSetstate(Stateful):
         self.training = state[1]
 
 
+class Endless(Stateful):
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[Tensor, bool]):
+        self.weight = state[0]
+        self.training = state[1]
+        while state[0].numel() > 0:
+            self.training = not self.training
+
+
+class EndlessInCall(Stateful):
+    @torch.jit.export
+    def wait(self, x: Tensor) -> Tensor:
+        for _ in range(1 << 60):
+            x = x + 1
+        return x
+
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[Tensor, bool]):
+        self.weight = self.wait(state[0])
+        self.training = state[1]
+
+
 class InBranch(nn.Module):
     def helper(self, x: Tensor) -> Tensor:
         for _ in range(3):
@@ -317,6 +339,8 @@ def hostile():
     yield "UNSAFE-reinterprets", script(Reinterprets())
     yield "UNSAFE-in-setstate", script(InSetstate())
     yield "UNSAFE-in-branch", script(InBranch())
+    yield "UNSAFE-endless-load", script(Endless())
+    yield "UNSAFE-endless-load-in-call", script(EndlessInCall())
     hooked = Hooked()
 
     def reading(module, inputs: Tuple[Tensor]) -> Tuple[Tensor]:
@@ -354,6 +378,10 @@ def main(folder):
     call = b"torch.mul(x, 2)"
     edits = {
         "UNSUPPORTED-namespace": (call, b"ops.elsewhere.steal(x)"),
+        # libtorch has no operator that reaches these: whoever names one finds nothing.
+        "UNSUPPORTED-environment": (call, b"ops.os.getenv(x)"),
+        "UNSUPPORTED-process": (call, b"ops.subprocess.run(x)"),
+        "LOAD-recursion": (call, b"(self).forward(x, )"),
         "LOAD-unknown-operator": (call, b"torch.no_such_operator(x)"),
         "UNSAFE-python": (call, b"ops.prim.PythonOp(x)"),
         "UNSAFE-reinterpret": (call, b"ops.inductor._reinterpret_tensor(x, [9], [1], 0)"),

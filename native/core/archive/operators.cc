@@ -10,6 +10,7 @@
 #include <torch/csrc/jit/serialization/unpickler.h>
 
 #include "core/archive/archive.h"
+#include "core/archive/calls.h"
 #include "core/archive/conform.h"
 #include "core/archive/denied.h"
 #include "core/archive/inspect.h"
@@ -116,6 +117,18 @@ class Scanner {
     }
   }
 
+  // What would not end before the model is loaded, or not fit into memory.
+  void scanCalls(torch::jit::Function& function) {
+    if (calls_.writtenOut(function) >= Calls::kMost) {
+      fail(ErrorCode::kModelUnsafe, "'", path_, "': the calls of '", function.qualname().qualifiedName(),
+           "' come to ", Calls::kMost, " operations and more when each is written out", kRemedy);
+    }
+    // Loading runs this one.
+    const torch::jit::Node* loop = function.name() == "__setstate__" ? calls_.loopIn(function) : nullptr;
+    if (loop != nullptr)
+      refuseUse(placeOf(loop->sourceRange()), "a loop while it is loaded, which may never end");
+  }
+
   void scan(torch::jit::Block* block) {
     for (torch::jit::Node* node : block->nodes()) {
       const auto kind = node->kind();
@@ -133,9 +146,12 @@ class Scanner {
   }
 
  private:
+  template <class... Parts>
+  [[noreturn]] void refuseUse(const std::string& place, const Parts&... parts) const {
+    fail(ErrorCode::kModelUnsafe, "'", path_, "' uses ", parts..., " (", place, ")", kRemedy);
+  }
   [[noreturn]] void refuse(std::string_view name, std::string_view why, const std::string& place) const {
-    fail(ErrorCode::kModelUnsafe, "'", path_, "' uses the operator '", name, "', which ", why, " (", place,
-         ")", kRemedy);
+    refuseUse(place, "the operator '", name, "', which ", why);
   }
 
   static bool holdsClass(const c10::TypePtr& type) {
@@ -152,6 +168,7 @@ class Scanner {
   }
 
   const std::string& path_;
+  Calls calls_;
   std::unordered_set<c10::Symbol> allowed_;  // the kinds seen so far
 };
 
@@ -182,6 +199,7 @@ void scanOperators(const std::string& path) {
       graph->ensure_defined();
       scanner.scan(graph->graph()->block());
     }
+    for (torch::jit::Function* function : compiler.functions()) scanner.scanCalls(*function);
   } catch (const Error&) {
     throw;
   } catch (const std::bad_alloc&) {
