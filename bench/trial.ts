@@ -68,13 +68,11 @@ export async function printed(
   threads: number,
   more: NodeJS.ProcessEnv = {},
 ): Promise<string[]> {
-  // Threads wait for each other on both sides as they do on ours: on a machine that others use too, PyTorch's
-  // usual spinning would be what is measured.
+  // Nothing else: threads wait for each other on each side as they do for its users.
   const env = {
     ...process.env,
     OMP_NUM_THREADS: String(threads),
     MKL_NUM_THREADS: String(threads),
-    GOMP_SPINCOUNT: '1000',
     ...more,
   };
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
