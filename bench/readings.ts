@@ -1,9 +1,22 @@
 import path from 'node:path';
 import type { Setting } from './setting.js';
 import { quantile } from './statistics.js';
-import { here, interpreter, lastLine, printed, root, type Trial } from './trial.js';
+import {
+  commandOf,
+  interpreter,
+  lastLine,
+  node,
+  type Program,
+  printed,
+  python,
+  root,
+  type Trial,
+} from './trial.js';
 
-// What is measured of us alone: how time grows, and how free the event loop stays.
+// What is no race: how time grows, how free the event loop stays, and what a race spends its time on.
+
+/** What PyTorch's programs print where their timed part begins; ours do nothing before it. */
+const TIMED = 'timed';
 
 /** What a program of a reading prints as its last line. */
 interface Told {
@@ -39,7 +52,9 @@ export interface Reading {
 interface Plan {
   name: string;
   title: string;
-  programs: { language: 'node' | 'python'; script: string; args?: string[]; isProfiled?: boolean }[];
+  programs: Pick<Program, 'language' | 'script'>[];
+  /** Programs of races, whose time is taken apart. */
+  profiled?: Program[];
   goals: Record<string, number>;
   trials: number;
   cpuOnly?: boolean;
@@ -65,9 +80,10 @@ export const readings: Plan[] = [
     cpuOnly: true,
   },
   {
-    name: 'convolutions',
-    title: "share of our run that passes in oneDNN's convolutions, which both sides call",
-    programs: [
+    name: 'profile',
+    title: "milliseconds in oneDNN's convolutions and MKL's products, which both sides call, and in the rest",
+    programs: [],
+    profiled: [
       ['ntl', 'transfer'],
       ['ntl', 'plain'],
       ['map', 'transfer'],
@@ -75,7 +91,7 @@ export const readings: Plan[] = [
       ['ntp', 'simulated', 'convnet'],
       ['train', 'convnet', 'float32'],
       ['train', 'resnet18', 'float32'],
-    ].map(([script = '', ...args]) => ({ language: 'node', script, args, isProfiled: true })),
+    ].flatMap(([script = '', ...args]) => [node(script, ...args), python(script, ...args)]),
     goals: {},
     trials: 1,
     cpuOnly: true,
@@ -84,11 +100,11 @@ export const readings: Plan[] = [
 
 export async function read(plan: Plan, setting: Setting): Promise<Reading> {
   const told: Told[] = [];
-  for (let i = 0; i < (setting.trials ?? plan.trials); i++)
-    for (const { language, script, args = [], isProfiled = false } of plan.programs) {
-      if (isProfiled) told.push(await profiled(script, args, setting));
-      else told.push(await (language === 'node' ? askNode(script, setting) : askPython(script, setting)));
-    }
+  for (let i = 0; i < (setting.trials ?? plan.trials); i++) {
+    for (const { language, script } of plan.programs)
+      told.push(await (language === 'node' ? askNode(script, setting) : askPython(script, setting)));
+    for (const program of plan.profiled ?? []) told.push(await takeApart(program, setting));
+  }
   const names = [...new Set(told.flatMap(({ figures }) => Object.keys(figures)))];
   return {
     name: plan.name,
@@ -111,12 +127,8 @@ export async function read(plan: Plan, setting: Setting): Promise<Reading> {
   };
 }
 
-const askNode = (script: string, { threads, device, size }: Setting) =>
-  lastLine<Told>(
-    process.execPath,
-    [path.join(here, 'cases', `${script}.js`), String(threads), device, size],
-    threads,
-  );
+const askNode = (script: string, setting: Setting) =>
+  lastLine<Told>(...commandOf(node(script), setting), setting.threads);
 
 const askPython = (script: string, { threads, device, size }: Setting) =>
   lastLine<Told>(
@@ -129,19 +141,42 @@ const askPython = (script: string, { threads, device, size }: Setting) =>
     threads,
   );
 
-/** oneDNN prints what each of its primitives took; what ran before the timed part is in the sum too. */
-async function profiled(script: string, args: string[], { threads, device, size }: Setting): Promise<Told> {
-  const file = path.join(here, 'cases', `${script}.js`);
-  const lines = await printed(process.execPath, [file, String(threads), device, size, ...args], threads, {
+/** By what oneDNN and MKL print of each call, from where a program says that its timed part begins. */
+async function takeApart(program: Program, setting: Setting): Promise<Told> {
+  const lines = await printed(...commandOf(program, setting), setting.threads, {
     ONEDNN_VERBOSE: '1',
+    MKL_VERBOSE: '1',
+    ESPALIER_BENCH_PROFILE: '1',
   });
   const { ms, versions, seed } = JSON.parse(lines.at(-1) ?? '') as Trial;
-  const spent = lines
-    .map((line) => line.split(','))
-    .filter((fields) => fields[0] === 'onednn_verbose' && fields.includes('exec'))
-    .filter((fields) => fields.includes('convolution'))
-    .reduce((sum, fields) => sum + Number(fields.at(-1)), 0);
-  return { series: [], figures: { [[script, ...args].join(' ')]: spent / ms }, versions, seed };
+  const timed = lines.slice(lines.indexOf(TIMED) + 1);
+  const sum = (figures: number[]) => figures.reduce((total, figure) => total + figure, 0);
+  const convolutions = sum(
+    timed
+      .map((line) => line.split(','))
+      .filter((fields) => fields[0] === 'onednn_verbose' && fields.includes('exec'))
+      .filter((fields) => fields.includes('convolution'))
+      .map((fields) => Number(fields.at(-1))),
+  );
+  const products = sum(timed.map(productMs));
+  const title = [program.script, ...program.args, program.language === 'node' ? 'ours' : 'eager'].join(' ');
+  return {
+    series: [],
+    figures: {
+      [`${title}, convolutions`]: convolutions,
+      [`${title}, products`]: products,
+      [`${title}, the rest`]: ms - convolutions - products,
+    },
+    versions,
+    seed,
+  };
+}
+
+/** MKL_VERBOSE SGEMM(...) 1.23ms CNR:..., or us, or s. */
+function productMs(line: string): number {
+  const [, count, unit = ''] = /^MKL_VERBOSE \w+\(.*\) ([\d.]+)(ns|us|ms|s) /.exec(line) ?? [];
+  const units: { [unit: string]: number } = { ns: 1e-6, us: 1e-3, ms: 1, s: 1e3 };
+  return count === undefined ? 0 : Number(count) * (units[unit] ?? Number.NaN);
 }
 
 const summarise = ({ points, ...series }: Told['series'][number]): Series => ({

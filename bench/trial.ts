@@ -40,19 +40,22 @@ export interface LeftOut {
 export const here = path.dirname(fileURLToPath(import.meta.url));
 export const root = path.resolve(here, '../..');
 
-/** One program in a process of its own, with a fixed number of threads: THREADS DEVICE SIZE [ARGUMENT ...]. */
-export async function trial({ language, script, args }: Program, setting: Setting): Promise<Trial | LeftOut> {
+/** How a program is started: THREADS DEVICE SIZE [ARGUMENT ...] behind its file. */
+export function commandOf(
+  { language, script, args }: Program,
+  { threads, device, size }: Setting,
+): [command: string, args: string[]] {
   const [command, file] =
     language === 'node'
       ? [process.execPath, path.join(here, 'cases', `${script}.js`)]
       : [interpreter(), path.join(root, 'bench/pytorch', `${script}.py`)];
-  const { threads, device, size } = setting;
+  return [command, [file, String(threads), device, size, ...args]];
+}
+
+/** One program in a process of its own, with a fixed number of threads. */
+export async function trial(program: Program, setting: Setting): Promise<Trial | LeftOut> {
   const start = performance.now();
-  const told = await lastLine<Told | LeftOut>(
-    command,
-    [file, String(threads), device, size, ...args],
-    threads,
-  );
+  const told = await lastLine<Told | LeftOut>(...commandOf(program, setting), setting.threads);
   return 'leftOut' in told ? told : { ...told, ms: told.ms ?? performance.now() - start };
 }
 

@@ -10,6 +10,7 @@ const stages = [
   { title: 'set-up and build with warnings as errors', args: ['setup.mjs'], isGround: true },
   { title: 'lint', args: ['lint.mjs', '--minutes', '8'] },
   { title: 'tests', args: ['test.mjs'] },
+  { title: 'sanitizers', args: ['sanitize.mjs'] },
   { title: 'packed tarball', args: ['pack.mjs'] },
   { title: 'CUDA build', args: ['cuda.mjs'] },
 ];

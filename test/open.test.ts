@@ -151,6 +151,14 @@ test('says how to open a tar archive', async () => {
   );
 });
 
+test('refuses a folder of images that holds what is no file', async () => {
+  const folder = temporaryFolder();
+  fs.mkdirSync(path.join(folder, 'cat'));
+  // It has no end.
+  fs.symlinkSync('/dev/zero', path.join(folder, 'cat/endless.png'));
+  await rejects(prepareSource(folder), 'ERR_IO', 'endless.png', 'a regular file');
+});
+
 test('takes an npz apart', async () => {
   const other = { name: 'weights.npy', data: Buffer.from('ignored') };
   const { images, labels } = await prepareSource(write('data.npz', zip([other, ...arrays])));

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import resource
 import sys
@@ -20,9 +21,11 @@ if DEVICE != "cpu":
 
 
 def now():
-    """Seconds, with all that the device was given done."""
+    """Seconds, with all that the device was given done. The first call begins what is timed."""
     if DEVICE != "cpu":
         torch.cuda.synchronize()
+    if "ESPALIER_BENCH_PROFILE" in os.environ:
+        print("timed", flush=True)
     return time.perf_counter()
 
 

@@ -46,13 +46,12 @@ export async function runNative(program, filter, env = process.env, deadlineMs =
   return result;
 }
 
-export async function runFile(file, title, deadlineMs = kFileMs) {
+export async function runFile(file, title, deadlineMs = kFileMs, env = process.env) {
   const start = performance.now();
   const stage = path.join(os.tmpdir(), `espalier-stage-${process.pid}-${title.replaceAll('/', '-')}`);
-  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', ESPALIER_TEST_STAGE: stage };
   const { code, signal, output, timedOut } = await run(process.execPath, ['--enable-source-maps', file], {
     deadlineMs,
-    env,
+    env: { ...env, NO_COLOR: '1', FORCE_COLOR: '0', ESPALIER_TEST_STAGE: stage },
   });
   const count = (name) => Number(new RegExp(`^ {2}${name}: +(\\d+)$`, 'm').exec(output)?.[1] ?? 0);
   const skipped = output.split('\n').filter((line) => line.startsWith('skipped: '));
@@ -82,4 +81,23 @@ export async function runAll(together, alone, onResult) {
   };
   await Promise.all([worker(), worker()]);
   for (const job of alone) onResult(await job());
+}
+
+export function report({ title, passed, failed, skipped, output, ms }) {
+  if (passed + failed + skipped.length === 0) return;
+  console.log(
+    `${failed > 0 ? 'FAILED' : 'ok'} ${title} (${passed} passed, ${failed} failed, ${seconds(ms)})`,
+  );
+  for (const line of skipped) console.log(`  ${line}`);
+  if (output) console.log(output.trimEnd().replace(/^/gm, '    '));
+}
+
+// The exit code.
+export function summarize(results) {
+  const sum = (field) => results.reduce((total, result) => total + result[field], 0);
+  const failures = results.filter(({ failed }) => failed > 0);
+  if (failures.length > 0) console.log(`\nFailed: ${failures.map(({ title }) => title).join(', ')}`);
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
+  // Nothing that ran must not look like success.
+  return sum('failed') > 0 || sum('passed') === 0 ? 1 : 0;
 }

@@ -5,6 +5,7 @@
 #include "core/archive/crc32.h"
 #include "core/archive/nesting.h"
 #include "core/archive/pickle.h"
+#include "core/model.h"
 
 namespace espalier {
 namespace {
@@ -257,12 +258,15 @@ TEST("archive: pickles that would exhaust or confuse the unpickler are refused")
 
 TEST("archive: an object of another class than its attribute declares is refused") {
   // fc declared as the blocks: its slots would be read by the wrong positions.
-  refuses(changed(kCode,
-                  [](std::string code) {
-                    return replaced(std::move(code), "  fc : __torch__.espalier.Linear",
-                                    "  fc : __torch__.espalier.Blocks");
-                  }),
-          ErrorCode::kModelLoad, "attribute 'fc' of an object of class '__torch__.espalier.ConvNet' is not");
+  const std::string bytes = changed(kCode, [](std::string code) {
+    return replaced(std::move(code), "  fc : __torch__.espalier.Linear", "  fc : __torch__.espalier.Blocks");
+  });
+  const std::string reason = "attribute 'fc' of an object of class '__torch__.espalier.ConvNet' is not";
+  refuses(bytes, ErrorCode::kModelLoad, reason);
+  // Also of a model that a checkpoint holds.
+  const Error error = ERROR_OF(Model::fromBytes(bytes));
+  EXPECT(error.code() == ErrorCode::kModelLoad);
+  EXPECT(error.message().find(reason) != std::string::npos);
 }
 
 TEST("archive: measures expressions as the compiler nests them") {

@@ -83,3 +83,36 @@ TEST("checkpoint: a damaged one does not take the place of the newest whole one"
   writeCheckpoint(series.path, imageOf(Value::Map{{"method", "toy"}}, root), 2);
   EXPECT_EQ(stepOf(readNewestCheckpoint(series.path)), 4);
 }
+
+namespace {
+
+struct Listed {
+  std::vector<int64_t> items;
+
+  template <class Visitor>
+  void fields(Visitor& visit) {
+    visit("items", items);
+  }
+};
+
+}  // namespace
+
+TEST("checkpoint: a list is no longer than what is saved of it") {
+  Listed saved{{1, 2, 3}};
+  StateWriter writer(/*copy=*/true);
+  saved.fields(writer);
+  StateArchive archive = writer.take();
+  const auto readBack = [&] {
+    Listed found;
+    StateReader reader(archive, c10::kCPU);
+    found.fields(reader);
+    return found.items;
+  };
+  EXPECT(readBack() == saved.items);
+  for (const int64_t count : {int64_t{-1}, int64_t{1} << 60}) {
+    archive.scalars.set("items#", count);
+    const Error error = ERROR_OF(readBack());
+    EXPECT(error.code() == ErrorCode::kCheckpointInvalid);
+    EXPECT(error.message().find("items of items in the saved state") != std::string::npos);
+  }
+}
