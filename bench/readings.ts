@@ -91,7 +91,10 @@ export const readings: Plan[] = [
       ['ntp', 'simulated', 'convnet'],
       ['train', 'convnet', 'float32'],
       ['train', 'resnet18', 'float32'],
-    ].flatMap(([script = '', ...args]) => [node(script, ...args), python(script, ...args)]),
+    ].flatMap(([script = '', ...args]) => [
+      node(script, ...args),
+      python(script, ...args, ...(script === 'train' ? ['eager'] : [])),
+    ]),
     goals: {},
     trials: 1,
     cpuOnly: true,
