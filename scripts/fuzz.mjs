@@ -43,7 +43,7 @@ await main(async () => {
   const result = await fuzz(options);
   const file = inRoot('docs/reliability/fuzz.json');
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.writeFileSync(file, `${JSON.stringify(record(result, options), null, 2)}\n`);
+  fs.writeFileSync(file, `${JSON.stringify(await record(result, options), null, 2)}\n`);
   print(result);
   return result.findings.length > 0 ? 1 : 0;
 });

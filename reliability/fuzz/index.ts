@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { doctor } from '../../lib/doctor.js';
 import { machine, today } from '../origin.js';
 import { formats } from './formats/index.js';
 import { type FuzzOptions, type FuzzResult, fuzz } from './fuzz.js';
@@ -8,10 +9,14 @@ import { Reader } from './reader.js';
 export { formats, fuzz };
 
 /** What is kept of a run of the fuzzer. */
-export function record({ counts, findings, seconds }: FuzzResult, { seed, count, formats: of }: FuzzOptions) {
+export async function record(
+  { counts, findings, seconds }: FuzzResult,
+  { seed, count, formats: of }: FuzzOptions,
+) {
+  const { libtorch } = await doctor();
   return {
     date: today(),
-    machine: machine({}),
+    machine: machine({ versions: { libtorch: libtorch.found?.version ?? 'unknown' } }),
     seed,
     requested: count,
     formats: of.map(({ name }) => name),
