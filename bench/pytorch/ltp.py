@@ -73,7 +73,7 @@ def accuracy(net, weights):
 make = Dense if form == "dense" else Ltp
 make().step(source.images[:BATCH].float() / 255, source.labels[:BATCH])
 training = make()
-batches = source.batches(BATCH, STEPS, "train", 1, "learn", 0, 0)
+batches = source.batches(BATCH, STEPS, "train", 1, "prune", 0, 0)
 start = now()
 losses = torch.zeros(())
 accuracy(training.net, {})

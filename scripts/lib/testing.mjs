@@ -16,7 +16,10 @@ export async function runNative(program, filter, env = process.env, deadlineMs =
     deadlineMs,
     env,
   });
-  const [, passed = 0, failed = 0] = (/^(\d+) passed, (\d+) failed$/m.exec(output) ?? []).map(Number);
+  // The last: tests that run the program again print their own.
+  const [, passed = 0, failed = 0] = (
+    [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1) ?? []
+  ).map(Number);
   const cases = output.split('\n');
   const summed = /^\d+ passed, \d+ failed$/m.test(output);
   const result = {
