@@ -202,7 +202,7 @@ export function lines({ name, title, series, figures, goals }: Reading): string 
         `  ${title}, ${threads} thread${threads > 1 ? 's' : ''}: ${points.map((point) => `${point.x}: ${point.median.toPrecision(3)} ms`).join(', ')} (${x})`,
     ),
     ...Object.entries(figures).map(
-      ([figure, value]) => `  ${figure}: ${value.toPrecision(3)}${reached(figure, value)}`,
+      ([figure, value]) => `  ${figure}: ${Number(value.toPrecision(3))}${reached(figure, value)}`,
     ),
   ].join('\n');
 }

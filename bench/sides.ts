@@ -61,7 +61,9 @@ export function table({ name, title, sides, leftOut, goals }: Race): string {
     `${digits(each.median)} (${each.quartiles.map(digits).join('-')})`,
     digits(each.min),
     `${each.ratio.toFixed(2)} (${each.ratioInterval.map((value) => value.toFixed(2)).join('-')})`,
-    goals[side] === undefined ? '' : `${each.ratio >= goals[side] ? 'reached' : 'missed'} ${goals[side]}`,
+    goals[side] === undefined
+      ? ''
+      : `${each.ratio >= goals[side] ? 'reached' : 'missed'} ${Number(goals[side].toPrecision(3))}`,
     each.gigabytesPerSecond?.toFixed(1) ?? '',
     (each.grownMegabytes ?? each.peakMegabytes)?.toFixed(1) ?? '',
   ]);

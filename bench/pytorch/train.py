@@ -14,7 +14,7 @@ from digits import Samples
 name, precision, form = ARGUMENTS
 FIT, SELECT, BATCH, EPOCHS = (512, 128, 32, 1) if name == "resnet18" else (2048, 512, 128, 1)
 # Larger, and rounding alone drives two trainings of the deep one apart.
-RATE = 0.005 if name == "resnet18" else 0.05
+RATE = 0.001 if name == "resnet18" else 0.05
 half = precision == "bfloat16"
 source = Samples("mnist", FIT, SELECT)
 

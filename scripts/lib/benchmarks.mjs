@@ -129,7 +129,7 @@ function reading({ name, title, series, figures, goals, versions, date }) {
             ['figure', 'median', 'goal'],
             Object.entries(figures).map(([figure, value]) => [
               figure,
-              value.toPrecision(3),
+              Number(value.toPrecision(3)),
               goals[figure] === undefined
                 ? ''
                 : `at most ${goals[figure]}: ${value <= goals[figure] ? 'reached' : 'missed'}`,
