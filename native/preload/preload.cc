@@ -12,14 +12,14 @@
 namespace {
 
 // The threads of OpenMP wait for each other at the end of every loop, spinning for milliseconds. Where cores
-// are shared, with a compiler or another server, they spin away the time of the one that they wait for: a
-// training took four times as long as with this many turns. With a thousand they sleep between two layers,
-// and to be woken takes a fifth of a training. OpenMP reads this once, when it is opened; a caller who has
-// set either variable knows better.
+// are shared, with a compiler or another training, they spin away the time of the one that they wait for: a
+// training takes up to ten times as long. With a thousand turns they sleep between two layers, and to be
+// woken takes a fifth of a small network's training. OpenMP reads this once, when it is opened; a caller who
+// has set either variable knows better.
 class ShortSpin {
  public:
   ShortSpin() : isOurs_(getenv("OMP_WAIT_POLICY") == nullptr && getenv(kName) == nullptr) {
-    if (isOurs_) setenv(kName, "30000", 1);
+    if (isOurs_) setenv(kName, "5000", 1);
   }
   ~ShortSpin() {
     if (isOurs_) unsetenv(kName);
