@@ -101,39 +101,25 @@ struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
   }
 };
 
-struct AveragePool : torch::autograd::Function<AveragePool> {
+// The average over windows, or with kSpreads its transpose: both are linear, and each is the other's
+// gradient.
+template <bool kSpreads>
+struct AveragePool : torch::autograd::Function<AveragePool<kSpreads>> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input, int64_t height,
                             int64_t width) {
     context->saved_data["height"] = input.size(2);
     context->saved_data["width"] = input.size(3);
-    return kernels::averagePool(input, height, width);
+    return kSpreads ? kernels::averagePoolBackward(input, height, width)
+                    : kernels::averagePool(input, height, width);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const int64_t height = context->saved_data["height"].toInt();
-    const int64_t width = context->saved_data["width"].toInt();
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
-    return {Spread::apply(gradient, height, width), {}, {}};
+    return {AveragePool<!kSpreads>::apply(gradient, context->saved_data["height"].toInt(),
+                                          context->saved_data["width"].toInt()),
+            {},
+            {}};
   }
-
- private:
-  // Linear, as the average is: each is the other's gradient.
-  struct Spread : torch::autograd::Function<Spread> {
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& averages, int64_t height,
-                              int64_t width) {
-      context->saved_data["height"] = averages.size(2);
-      context->saved_data["width"] = averages.size(3);
-      return kernels::averagePoolBackward(averages, height, width);
-    }
-
-    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-      const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
-      return {AveragePool::apply(gradient, context->saved_data["height"].toInt(),
-                                 context->saved_data["width"].toInt()),
-              {},
-              {}};
-    }
-  };
 };
 // NOLINTEND(readability-identifier-naming)
 
@@ -177,7 +163,7 @@ at::Tensor reluPool(const at::Tensor& input) {
 
 at::Tensor averagePool(const at::Tensor& input, at::IntArrayRef size) {
   return size.size() == 2 && kernels::isAveragePoolable(input, size[0], size[1])
-             ? AveragePool::apply(input, size[0], size[1])
+             ? AveragePool<false>::apply(input, size[0], size[1])
              : at::adaptive_avg_pool2d(input, size);
 }
 

@@ -34,11 +34,7 @@ struct SquaredDistances : torch::autograd::Function<SquaredDistances> {
 
  private:
   // Distances are the same from anywhere; from the middle their large parts do not have to cancel.
-  static at::Tensor centre(const at::Tensor& points) {
-    const int64_t n = points.size(0);
-    // A product with a row: a sum over the first dimension takes several times as long.
-    return points - at::mm(at::full({1, n}, 1.0 / static_cast<double>(n), points.options()), points.detach());
-  }
+  static at::Tensor centre(const at::Tensor& points) { return points - points.detach().mean(0); }
 };
 // NOLINTEND(readability-identifier-naming)
 
