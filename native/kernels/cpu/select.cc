@@ -1,12 +1,7 @@
 #include "kernels/select.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
-#include <bit>
-#include <cmath>
-#include <memory>
-#include <optional>
 
 #include <ATen/ops/count_nonzero.h>
 #include <ATen/ops/empty.h>
@@ -14,189 +9,13 @@
 #include <torch/library.h>
 
 #include "kernels/between.h"
-#include "kernels/cpu/driver.h"
-#include "kernels/cpu/select_scan.h"
+#include "kernels/cpu/threshold.h"
 
-// Exact selection without a sort and without a copy of the values. The threshold is found by a sample that
-// brackets it and one pass that gathers what falls between, or, where the bracket misses or the tensors are
-// small, digit by digit (radix). A second pass writes the masks.
+// Masks of what is below a threshold. Exact selection without a sort and without a copy of the values: one
+// pass finds the threshold (threshold.h), a second writes the masks.
 namespace espalier::kernels::cpu {
 
 namespace {
-
-constexpr int64_t kSelectChunk = 16384;
-// Below this many elements a sample gains nothing.
-constexpr int64_t kSampleFrom = int64_t{1} << 20;
-// A 64th of the elements: 1.6 % of their bytes, until the bracket is narrow enough.
-constexpr int64_t kSampleShare = 64;
-constexpr int64_t kLargestSample = int64_t{1} << 18;
-
-template <class T>
-using KeyOf = std::conditional_t<sizeof(T) == 8, uint64_t, Key>;
-
-template <class T>
-KeyOf<T> keyOf(T value) {
-  return std::bit_cast<KeyOf<T>>(value) & (~KeyOf<T>{0} >> 1);
-}
-template <class T>
-T magnitudeOf(KeyOf<T> key) {
-  return std::bit_cast<T>(key);
-}
-
-// The values of all tensors, each contiguous.
-template <class T>
-struct Values {
-  std::vector<at::Tensor> tensors;
-  std::vector<const T*> data;
-  std::vector<Chunk> chunks;
-  int64_t count = 0;
-  size_t first;  // what the caller counts the first tensor as
-
-  explicit Values(at::TensorList given, size_t firstIndex = 0) : first(firstIndex) {
-    constexpr at::ScalarType kType = sizeof(T) == 8 ? at::kDouble : at::kFloat;
-    for (const at::Tensor& tensor : given) {
-      tensors.push_back(tensor.detach().to(kType).contiguous());
-      data.push_back(static_cast<const T*>(tensors.back().const_data_ptr()));
-      count += tensor.numel();
-    }
-    chunks = chunksOf(tensors, kSelectChunk);
-  }
-  const T* begin(const Chunk& chunk) const { return data[chunk.tensor] + chunk.begin; }
-};
-
-template <class T>
-struct Threshold {
-  KeyOf<T> key = 0;
-  int64_t below = 0;  // how many are lower
-};
-
-// The k-th lowest key, 8 bits a pass from the highest.
-template <class T>
-Threshold<T> findByDigits(const char* op, const Values<T>& values, int64_t k) {
-  constexpr int kBits = 8;
-  constexpr int kTop = static_cast<int>(sizeof(T)) * 8 - kBits;
-  using Histogram = std::array<int64_t, 1 << kBits>;
-  Threshold<T> found;
-  KeyOf<T> prefixMask = 0;
-  const KeyOf<T> infinity = keyOf(std::numeric_limits<T>::infinity());
-  for (int shift = kTop; shift >= 0; shift -= kBits) {
-    std::vector<Histogram> ofThread(static_cast<size_t>(at::get_num_threads()), Histogram{});
-    std::atomic<size_t> notANumber{values.tensors.size()};
-    forEachChunk(values.chunks, [&](size_t index) {
-      const Chunk& chunk = values.chunks[index];
-      Histogram& histogram = ofThread[static_cast<size_t>(at::get_thread_num())];
-      const T* p = values.begin(chunk);
-      bool bad = false;
-      for (int64_t i = 0; i < chunk.end - chunk.begin; ++i) {
-        const KeyOf<T> key = keyOf(p[i]);
-        bad = bad || key > infinity;
-        if ((key & prefixMask) == found.key) ++histogram[(key >> shift) & 0xff];
-      }
-      // The first of them, whichever thread saw it.
-      for (size_t seen = notANumber; bad && chunk.tensor < seen;) {
-        if (notANumber.compare_exchange_weak(seen, chunk.tensor)) break;
-      }
-    });
-    if (notANumber < values.tensors.size()) failNotANumber(op, values.first + notANumber);
-    size_t digit = 0;
-    for (;; ++digit) {
-      int64_t here = 0;
-      for (const Histogram& histogram : ofThread) here += histogram[digit];
-      if (found.below + here >= k) break;
-      found.below += here;
-    }
-    found.key |= static_cast<KeyOf<T>>(digit) << shift;
-    prefixMask |= KeyOf<T>{0xff} << shift;
-  }
-  return found;
-}
-
-// Keys at a fixed stride over all values: the same sample every time.
-std::vector<Key> sampleOf(const Values<float>& values) {
-  std::vector<Key> sample;
-  const int64_t stride = std::max(kSampleShare, values.count / kLargestSample);
-  sample.reserve(static_cast<size_t>(values.count / stride + 1));
-  int64_t next = 0;
-  for (size_t i = 0; i < values.tensors.size(); ++i) {
-    const int64_t size = values.tensors[i].numel();
-    for (; next < size; next += stride) sample.push_back(keyOf(values.data[i][next]));
-    next -= size;
-  }
-  return sample;
-}
-
-struct Bracket {
-  Key low = 0;
-  Key high = kMagnitude;
-};
-
-// Five standard deviations around the wanted quantile: misses once in two million, if the order of the values
-// has nothing to do with the stride.
-Bracket bracketOf(std::vector<Key> sample, double quantile) {
-  const auto size = static_cast<double>(sample.size());
-  const double margin = 5 * std::sqrt(quantile * (1 - quantile) / size) + 1 / size;
-  const auto at = [&](double fraction) {
-    const auto index = static_cast<std::ptrdiff_t>(std::clamp(fraction * size, 0.0, size - 1));
-    std::nth_element(sample.begin(), sample.begin() + index, sample.end());
-    return sample[static_cast<size_t>(index)];
-  };
-  Bracket bracket;
-  if (quantile - margin > 0) bracket.low = at(quantile - margin);
-  if (quantile + margin < 1) bracket.high = at(quantile + margin);
-  return bracket;
-}
-
-// The k-th lowest key, or nothing where the bracket misses it or holds too much.
-std::optional<Threshold<float>> findByBracket(const char* op, const Values<float>& values, int64_t k) {
-  const Bracket bracket =
-      bracketOf(sampleOf(values), static_cast<double>(k) / static_cast<double>(values.count));
-  // The workspace: 1.6 % of the values' bytes, whichever chunks hold what is gathered, and a buffer a thread.
-  const auto capacity = values.count / 64;
-  const auto inside = std::make_unique_for_overwrite<Key[]>(static_cast<size_t>(capacity));
-  std::vector<std::unique_ptr<Key[]>> buffers(static_cast<size_t>(at::get_num_threads()));
-  std::vector<ScanCounts> counts(values.chunks.size());
-  std::atomic<int64_t> gathered{0};
-  const SelectPasses& passes = selectPasses();
-  forEachChunk(values.chunks, [&](size_t index) {
-    const Chunk& chunk = values.chunks[index];
-    std::unique_ptr<Key[]>& buffer = buffers[static_cast<size_t>(at::get_thread_num())];
-    if (!buffer) buffer = std::make_unique_for_overwrite<Key[]>(kSelectChunk + 16);
-    const int64_t found = passes.scan(values.begin(chunk), chunk.end - chunk.begin, bracket.low, bracket.high,
-                                      buffer.get(), counts[index]);
-    const int64_t begin = gathered.fetch_add(found);
-    if (begin + found <= capacity) std::copy_n(buffer.get(), found, inside.get() + begin);
-  });
-  ScanCounts total;
-  for (size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i].notANumber > 0) failNotANumber(op, values.first + values.chunks[i].tensor);
-    total.below += counts[i].below;
-    total.equalLow += counts[i].equalLow;
-    total.equalHigh += counts[i].equalHigh;
-  }
-  const int64_t between = gathered;
-  const int64_t belowInside = total.below + total.equalLow;
-  const int64_t belowHigh = belowInside + between;
-  if (k <= total.below || k > belowHigh + total.equalHigh) return std::nullopt;
-  if (k <= belowInside) return Threshold<float>{bracket.low, total.below};
-  if (k > belowHigh) return Threshold<float>{bracket.high, belowHigh};
-  if (between > capacity) return std::nullopt;
-  Key* end = inside.get() + between;
-  Key* nth = inside.get() + (k - belowInside - 1);
-  std::nth_element(inside.get(), nth, end);
-  const Key key = *nth;
-  return Threshold<float>{
-      key, belowInside + std::count_if(inside.get(), end, [&](Key other) { return other < key; })};
-}
-
-template <class T>
-Threshold<T> findThreshold(const char* op, const Values<T>& values, int64_t k) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (values.count >= kSampleFrom) {
-      if (const auto found = findByBracket(op, values, k)) return *found;
-    }
-  }
-  return findByDigits(op, values, k);
-}
 
 template <class T>
 int64_t writeMask(const T* p, int64_t n, KeyOf<T> threshold, bool keepEqual, bool* kept) {
