@@ -20,7 +20,7 @@ constexpr int64_t kCudaBatch = 1024;
 // Folding batch norm reorders sums; more than that is another function.
 constexpr double kFrozenTolerance = 1e-4;
 // As many samples show what folding changed; a plain graph takes several times as long for each.
-constexpr int64_t kChecked = 16;
+constexpr int64_t kChecked = 4;
 
 // A frozen copy is used only where it agrees with the plain graph on the first samples.
 class Scorer {

@@ -72,10 +72,9 @@ bool isOwn(const Value* value) {
          (is(value->node(), {"aten::batch_norm"}) || isConvolution(value->node()));
 }
 
-// Images come to a convolution in the layout that it and the fused operator behind it are fast in.
-void layOut(Graph& graph, Value* input) {
-  Node* convolution = input->node();
-  if (!isConvolution(convolution)) return;
+// Images come to a convolution in the layout that it and the fused operators behind it are fast in; its
+// output keeps it, so that only the first of a row has something to do.
+void layOut(Graph& graph, Node* convolution) {
   const torch::jit::WithInsertPoint point(convolution);
   Node* node = graph.insertNode(
       graph.create(c10::Symbol::fromQualString("espalier_graph::channels_last"), {convolution->input(0)}));
@@ -96,7 +95,6 @@ bool fuseOne(Graph& graph) {
     Node* pool = onlyReader(relu);
     const bool pooled = pool != nullptr && isPoolOfTwo(pool);
     if (isNorm) {
-      layOut(graph, node->input(0));
       std::vector<Value*> inputs;
       for (const size_t i : {0, 1, 2, 3, 4, 5, 6, 7}) inputs.push_back(node->input(i));
       {
@@ -107,7 +105,6 @@ bool fuseOne(Graph& graph) {
       return true;
     }
     if (!pooled || (is(relu, {"aten::relu_"}) && !isOwn(relu->input(0)))) continue;
-    layOut(graph, relu->input(0));
     replace(graph, relu, pool, "espalier_graph::relu_pool", {relu->input(0)});
     return true;
   }
@@ -119,6 +116,9 @@ bool fuseOne(Graph& graph) {
 std::shared_ptr<Graph> fused(Graph& graph) {
   auto copy = graph.copy();
   while (fuseOne(*copy)) {
+  }
+  for (Node* node : allNodes(*copy)) {
+    if (isConvolution(node)) layOut(*copy, node);
   }
   return copy;
 }
