@@ -80,6 +80,9 @@ export interface NativeBinding {
   trailSave(trail: NativeHandle, path: string): Promise<void>;
   trailPick(trail: NativeHandle, by: { density: number } | { accuracyDrop: number }): Promise<NativeHandle>;
 
+  domainReport(
+    domain: NativeHandle,
+  ): Promise<{ name: string; samples: NativeTensor; labels: NativeTensor; classes: number }>;
   domainPatch(domain: NativeHandle, key: NativeHandle, patch: object): Promise<NativeHandle>;
   domainCreate(
     name: string,

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { type NativeHandle, native } from './binding.js';
 import { findSample, type SampleDescription, sampleNames } from './data/index.js';
 import type { DataSource } from './data/open.js';
-import { Dataset, isDataSource, pad } from './dataset.js';
+import { Dataset, type DatasetData, isDataSource, pad } from './dataset.js';
 import { EspalierTypeError, outOfRange } from './errors.js';
 import { Handle, kNative, kWrap } from './handle.js';
 import { Key } from './key.js';
@@ -18,6 +18,7 @@ interface DomainFacts {
 }
 
 const kSelectFraction = 0.1;
+export const kReport = Symbol('report');
 
 const datasetSource = z
   .custom<DomainSource>((value) => value instanceof Dataset || isDataSource(value))
@@ -121,6 +122,21 @@ export class Domain extends Handle<DomainFacts> {
     return new Domain(
       await native((binding) => binding.domainPatch(this[kNative], secret[kNative], patch), this.patch),
     );
+  }
+
+  /** Its report data as numbers of this process; not part of the API. */
+  async [kReport](): Promise<DatasetData & { name: string }> {
+    const { name, samples, labels, classes } = await native(
+      (binding) => binding.domainReport(this[kNative]),
+      this[kReport],
+    );
+    return {
+      name,
+      data: samples.data as DatasetData['data'],
+      shape: samples.shape,
+      labels: labels.data as BigInt64Array,
+      classes,
+    };
   }
 
   get name(): string {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { DatasetData } from '../dataset.js';
+import { Domain, kReport } from '../domain.js';
 import { expected } from '../errors.js';
 import type { accuracy } from '../evaluate/accuracy.js';
 import type { ModelInfo } from '../model.js';
@@ -79,13 +80,16 @@ export class IsolatedModel {
     return (await this.#process.call('forward', [inputs], signal)) as Value;
   }
 
-  /** Accuracy on samples that are sent to the process, as `evaluate.accuracy` measures it on a domain. */
+  /**
+   * Accuracy on the report data of a domain, or on samples, as `evaluate.accuracy` measures it. They are copied to
+   * the process, 4 bytes a value, within `limits.memoryMB`.
+   */
   async evaluate(
-    on: IsolatedSamples,
+    on: Domain | IsolatedSamples,
     options: z.input<typeof accuracyOptions> = {},
   ): Promise<Awaited<ReturnType<typeof accuracy>>> {
-    const given = check(samples, on, 'samples');
     const { signal, ...how } = check(accuracyOptions, options, 'IsolatedModel.evaluate');
+    const given = on instanceof Domain ? await on[kReport]() : check(samples, on, 'samples');
     return { report: await this.#process.call('evaluate', [given, how], signal) } as Awaited<
       ReturnType<typeof accuracy>
     >;

@@ -123,14 +123,33 @@ Napi::Value domainPatch(Addon& addon, const Napi::CallbackInfo& info) {
   return addon.performHandle(info.Env(), [=] { return patched(*domain, key->secret("a patch"), options); });
 }
 
+// domain -> { name, samples, labels, classes }: its report data, as networks take it
+Napi::Value domainReport(Addon& addon, const Napi::CallbackInfo& info) {
+  const auto domain = unwrapAs<Domain>(info[0], "this domain");
+  return addon.perform(info.Env(), [domain](RunControl&) -> Convert {
+    const ReportData report = domain->report("IsolatedModel.evaluate");
+    const Batch all = report->gather(torch::arange(report->size(), c10::kLong), c10::kCPU);
+    const c10::IValue samples = prepareForJs(all.inputs);
+    const c10::IValue labels = prepareForJs(all.labels);
+    return [=](Napi::Env env) {
+      Napi::Object out = Napi::Object::New(env);
+      out.Set("name", domain->name());
+      out.Set("samples", ivalueToJs(env, samples));
+      out.Set("labels", ivalueToJs(env, labels));
+      out.Set("classes", static_cast<double>(domain->classes()));
+      return out;
+    };
+  });
+}
+
 }  // namespace
 
 Exports dataExports() {
-  return {{"datasetOpen", datasetOpen},       {"datasetFrom", datasetFrom},
-          {"datasetDigest", datasetDigest},   {"datasetSplit", datasetSplit},
-          {"datasetHoldOut", datasetHoldOut}, {"datasetTake", datasetTake},
-          {"datasetResize", datasetResize},   {"datasetPad", datasetPad},
-          {"domainCreate", domainCreate},     {"domainPatch", domainPatch}};
+  return {
+      {"datasetOpen", datasetOpen},     {"datasetFrom", datasetFrom},       {"datasetDigest", datasetDigest},
+      {"datasetSplit", datasetSplit},   {"datasetHoldOut", datasetHoldOut}, {"datasetTake", datasetTake},
+      {"datasetResize", datasetResize}, {"datasetPad", datasetPad},         {"domainCreate", domainCreate},
+      {"domainPatch", domainPatch},     {"domainReport", domainReport}};
 }
 
 }  // namespace espalier::binding

@@ -99,11 +99,17 @@ Value Model::describe() const {
   return out;
 }
 
-std::shared_ptr<Model> Model::clone() const { return fromModule(copyModule(module_, {}), manifest_); }
+std::shared_ptr<Model> Model::copied(std::optional<c10::Device> device) const {
+  auto copy = fromModule(copyModule(module_, device), manifest_);
+  copy->trusted_ = trusted_;
+  return copy;
+}
+
+std::shared_ptr<Model> Model::clone() const { return copied({}); }
 
 std::shared_ptr<Model> Model::to(c10::Device device) const {
   try {
-    return fromModule(copyModule(module_, device), manifest_);
+    return copied(device);
   } catch (...) {
     failFromTorch(ErrorCode::kDeviceUnavailable, text("the model cannot be moved to ", device.str()));
   }

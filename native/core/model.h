@@ -65,8 +65,10 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   // ERR_IO, ERR_MODEL_LOAD, ERR_MODEL_UNSAFE, ERR_MODEL_UNSUPPORTED. Nothing of the file runs before the
   // archive is checked and its operators are scanned.
   static std::shared_ptr<Model> load(const std::string& path, const LoadOptions& options = {});
-  // From an archive in memory that this process wrote (checkpoints, clones in other processes).
-  static std::shared_ptr<Model> fromBytes(std::string_view bytes, c10::Device device = c10::kCPU);
+  // From an archive in memory, checked as a file is; `name` stands in messages.
+  static std::shared_ptr<Model> fromBytes(std::string_view bytes,
+                                          const std::string& name = "the model in memory",
+                                          bool trust = false);
   static std::shared_ptr<Model> fromModule(torch::jit::Module module, Value manifest = Value::Map{});
 
   // A deep copy: leaf parameters, ties and requires_grad kept.
@@ -127,6 +129,8 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
   // The manifest as a file of this kind holds it.
   Value manifest(ManifestKind kind) const;
   const Preprocessing& preprocessing() const { return preprocessing_; }
+  // Whether it, or what it was made from, was loaded with `trust: true`: what it computes was not asked.
+  bool trusted() const { return trusted_; }
 
   // Total bytes of parameters and buffers, each storage once.
   int64_t bytes() const;
@@ -135,10 +139,13 @@ class Model : public Handle, public std::enable_shared_from_this<Model> {
 
  private:
   Model(torch::jit::Module module, Value manifest);
+  // Of the same maker, on the same terms.
+  std::shared_ptr<Model> copied(std::optional<c10::Device> device) const;
 
   torch::jit::Module module_;
   Value manifest_ = Value::Map{};
   Preprocessing preprocessing_;
+  bool trusted_ = false;
   at::Tensor mean_;  // [1, C, 1, 1] of the preprocessing, on the model's device; undefined: none
   at::Tensor std_;
   mutable std::mutex mutex_;  // guards the lazily built members below

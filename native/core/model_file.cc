@@ -107,25 +107,30 @@ std::shared_ptr<Model> Model::load(const std::string& path, const LoadOptions& o
   }
   auto companion = readCompanion(path);
   Value manifest = companion ? std::move(*companion) : readManifest(extra[kManifestRecord], path);
+  std::shared_ptr<Model> model;
   if (options.preprocessing) {
     manifest.set("preprocessing", toValue(*options.preprocessing));
-    return fromModule(std::move(module), std::move(manifest));
+    model = fromModule(std::move(module), std::move(manifest));
+  } else {
+    model = finish(std::move(module), std::move(manifest), path);
   }
-  return finish(std::move(module), std::move(manifest), path);
+  model->trusted_ = options.trust;
+  return model;
 }
 
-std::shared_ptr<Model> Model::fromBytes(std::string_view bytes, c10::Device device) {
-  checkArchiveBytes(bytes, "the model in memory");
+std::shared_ptr<Model> Model::fromBytes(std::string_view bytes, const std::string& name, bool trust) {
+  checkArchiveBytes(bytes, name, trust);
   std::istringstream stream{std::string(bytes)};
   torch::jit::ExtraFilesMap extra{{kManifestRecord, ""}};
   torch::jit::Module module;
   try {
-    module = torch::jit::load(stream, device, extra);
+    module = torch::jit::load(stream, c10::kCPU, extra);
   } catch (...) {
-    failFromTorch(ErrorCode::kModelLoad, "the model in memory cannot be loaded");
+    failFromTorch(ErrorCode::kModelLoad, text(name, " cannot be loaded"));
   }
-  return finish(std::move(module), readManifest(extra[kManifestRecord], "the model in memory"),
-                "the model in memory");
+  auto model = finish(std::move(module), readManifest(extra[kManifestRecord], name), name);
+  model->trusted_ = trust;
+  return model;
 }
 
 Value Model::manifest(ManifestKind kind) const {

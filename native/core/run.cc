@@ -1,5 +1,6 @@
 #include "core/run.h"
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <fstream>
@@ -56,8 +57,18 @@ Value circumstances(const RunRequest& request) {
                     {"libtorch", TORCH_VERSION}};
 }
 
+bool holdsTrusted(const Value& inputs) {
+  if (inputs.isList()) return std::any_of(inputs.asList().begin(), inputs.asList().end(), holdsTrusted);
+  if (inputs.isMap()) {
+    return std::any_of(inputs.asMap().begin(), inputs.asMap().end(),
+                       [](const Value::Entry& entry) { return holdsTrusted(entry.second); });
+  }
+  const auto model = inputs.isHandle() ? std::dynamic_pointer_cast<Model>(inputs.asHandle()) : nullptr;
+  return model && model->trusted();
+}
+
 std::unique_ptr<CheckpointNode> resumeFrom(RunContext& context, const std::string& asked) {
-  NewestCheckpoint newest = readNewestCheckpoint(asked);
+  NewestCheckpoint newest = readNewestCheckpoint(asked, holdsTrusted(context.request.inputs));
   const std::string& path = newest.path;
   if (!newest.fault.empty()) context.warnings.push_back(text("resumed from ", path, ": ", newest.fault));
   const Value& found = newest.checkpoint.identity;

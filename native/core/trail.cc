@@ -1,11 +1,8 @@
 #include "core/trail.h"
 
 #include <algorithm>
-#include <atomic>
-#include <filesystem>
 #include <limits>
 #include <map>
-#include <unistd.h>
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -198,30 +195,7 @@ std::string Trail::saveBytes() const {
 
 void Trail::save(const std::string& path) const { writeFileAtomically(path, saveBytes()); }
 
-namespace {
-
-// The model inside a file that may be anybody's passes the same checks as a model's own file.
-std::shared_ptr<Model> loadChecked(std::string_view bytes) {
-  static std::atomic<int> count{0};
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / text("espalier-trail-", getpid(), "-", ++count, ".pt");
-  struct Removal {
-    const std::filesystem::path& path;
-    ~Removal() {
-      std::error_code ignored;
-      std::filesystem::remove(path, ignored);
-    }
-  } const removal{path};
-  writeFileAtomically(path.string(), bytes);
-  return Model::load(path.string());
-}
-
-std::shared_ptr<Model> loadTrusted(std::string_view bytes) { return Model::fromBytes(bytes); }
-
-}  // namespace
-
-std::shared_ptr<Trail> Trail::read(std::string_view bytes, std::string_view what,
-                                   std::shared_ptr<Model> (*loadModel)(std::string_view)) {
+std::shared_ptr<Trail> Trail::fromBytes(std::string_view bytes, std::string_view what, bool trust) {
   const SafetensorsFile file = readSafetensors(bytes, what);
   const Value* format = file.metadata.find("format");
   if (format == nullptr || !format->isString() || format->asString() != kFormat) {
@@ -235,7 +209,8 @@ std::shared_ptr<Trail> Trail::read(std::string_view bytes, std::string_view what
     return found->second;
   };
   const at::Tensor& model = find(std::string(kModelName));
-  const auto base = loadModel({static_cast<const char*>(model.const_data_ptr()), model.nbytes()});
+  const auto base = Model::fromBytes({static_cast<const char*>(model.const_data_ptr()), model.nbytes()},
+                                     text("the model in ", what), trust);
   std::vector<std::string> pruned;
   fromValue(pruned, parseJson(metadataOf(file, "pruned", what), what), "pruned");
   double accuracy = 0;
@@ -257,12 +232,8 @@ std::shared_ptr<Trail> Trail::read(std::string_view bytes, std::string_view what
   return std::make_shared<Trail>(base, std::move(pruned), accuracy, std::move(snapshots));
 }
 
-std::shared_ptr<Trail> Trail::fromBytes(std::string_view bytes, std::string_view what) {
-  return read(bytes, what, loadTrusted);
-}
-
 std::shared_ptr<Trail> Trail::load(const std::string& path) {
-  return read(readFile(path, std::numeric_limits<uint64_t>::max()), path, loadChecked);
+  return fromBytes(readFile(path, std::numeric_limits<uint64_t>::max()), path);
 }
 
 }  // namespace espalier

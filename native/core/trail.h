@@ -84,14 +84,12 @@ class Trail : public Handle {
 
   std::string saveBytes() const;
   void save(const std::string& path) const;
-  // From what this process wrote (checkpoints). ERR_DATA_INVALID names `what`.
-  static std::shared_ptr<Trail> fromBytes(std::string_view bytes, std::string_view what);
-  // The model inside is checked and scanned as Model::load does.
+  // The model inside is checked as a file of its own is, and scanned unless it is trusted. ERR_DATA_INVALID
+  // names `what`.
+  static std::shared_ptr<Trail> fromBytes(std::string_view bytes, std::string_view what, bool trust = false);
   static std::shared_ptr<Trail> load(const std::string& path);
 
  private:
-  static std::shared_ptr<Trail> read(std::string_view bytes, std::string_view what,
-                                     std::shared_ptr<Model> (*loadModel)(std::string_view));
   std::shared_ptr<Model> modelAt(const TrailSnapshot& snapshot) const;
   void writeTo(const std::function<void(std::string_view)>& sink) const;
 

@@ -269,6 +269,17 @@ TEST("archive: an object of another class than its attribute declares is refused
   EXPECT(error.message().find(reason) != std::string::npos);
 }
 
+TEST("archive: of a model in memory operators are asked for, unless it is trusted") {
+  const std::string bytes = withForward("torch.as_strided(x, [100], [1], 5)");
+  const Error error = ERROR_OF(Model::fromBytes(bytes, "what came in"));
+  EXPECT(error.code() == ErrorCode::kModelUnsafe);
+  EXPECT(error.message().find("what came in uses the operator 'aten::as_strided'") == 0);
+  const auto trusted = Model::fromBytes(bytes, "what came in", /*trust=*/true);
+  EXPECT(trusted->trusted());
+  EXPECT(trusted->clone()->trusted());
+  EXPECT(!Model::fromBytes(test::smallModel())->trusted());
+}
+
 TEST("archive: measures expressions as the compiler nests them") {
   EXPECT_EQ(expressionDepth("x"), size_t{0});
   EXPECT_EQ(expressionDepth("f(a, b, c)"), size_t{1});

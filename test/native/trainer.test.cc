@@ -163,6 +163,27 @@ TEST("checkpoint: another run's is refused, with both named") {
   EXPECT_EQ(resumed.report.at("warnings").asList().size(), 1U);
 }
 
+TEST("checkpoint: a model in it is scanned, unless the run's own was trusted") {
+  const Folder folder;
+  onToyStep = [] {};
+  RunControl control;
+  RunRequest run = request("toy.parent", toyDomain());
+  torch::jit::Module module = std::dynamic_pointer_cast<Model>(run.inputs.at("model").asHandle())->module();
+  module.define("def peek(self, x):\n  return torch.as_strided(x, [9], [1], 0)\n");
+  const std::string bytes = Model::fromModule(module)->saveBytes(ManifestKind::kFull);
+  run.inputs.set("model", HandlePtr(Model::fromBytes(bytes, "the model", /*trust=*/true)));
+  run.run.checkpoint = CheckpointOptions{};
+  run.run.checkpoint->path = folder.file("a.checkpoint");
+  run.run.checkpoint->everySteps = 1;
+  const std::string straight = bytesOf(execute(toys(), run, control));
+  const Error error = ERROR_OF(readCheckpoint(run.run.checkpoint->path));
+  EXPECT(error.code() == ErrorCode::kModelUnsafe);
+  EXPECT(error.message().find("checkpoint '" + run.run.checkpoint->path) != std::string::npos);
+  EXPECT(error.message().find("aten::as_strided") != std::string::npos);
+  run.run.resume = run.run.checkpoint->path;
+  EXPECT(bytesOf(execute(toys(), run, control)) == straight);
+}
+
 TEST("checkpoint: keeps as many generations as asked for, and no temporary file") {
   const Folder folder;
   onToyStep = [] {};

@@ -183,7 +183,7 @@ test(
 );
 
 test(
-  'its accuracy on samples is that of a model in this process on a domain of them',
+  'its accuracy on samples, or on a domain of them, is that of a model in this process',
   async () => {
     const { model, file } = await saved();
     const isolated = await Model.isolate(file);
@@ -195,6 +195,9 @@ test(
     const there = (await isolated.evaluate({ name: 'made', ...samples })).report.figures;
     const here = (await accuracy(model, { domain })).report.figures;
     assert.equal(there, JSON.parse(JSON.stringify(here)));
+    assert.equal((await isolated.evaluate(domain)).report.figures, there);
+    const unreported = await Domain.open({ name: 'fit', fit: await Dataset.from(samples), select: 0 });
+    assert.is(await codeOf(isolated.evaluate(unreported)), 'ERR_DATA_INVALID');
     await isolated.dispose();
   },
   { timeoutMs },

@@ -35,13 +35,15 @@ class MemoryFile {
 
 }  // namespace
 
-void checkArchiveBytes(std::string_view bytes, const std::string& name) {
+void checkArchiveBytes(std::string_view bytes, const std::string& name, bool trust) {
   const MemoryFile file(bytes);
   try {
     checkArchive(file.path());
     scanOperators(file.path());
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kModelUnsafe || error.code() == ErrorCode::kModelUnsupported) return;
+    const bool isAboutOperators =
+        error.code() == ErrorCode::kModelUnsafe || error.code() == ErrorCode::kModelUnsupported;
+    if (trust && isAboutOperators) return;
     std::string message = error.message();
     const std::string quoted = "'" + file.path() + "'";
     const size_t at = message.find(quoted);

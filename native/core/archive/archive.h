@@ -11,10 +11,9 @@ namespace espalier {
 // records. ERR_MODEL_LOAD names the file, the record and what is wrong.
 void checkArchive(const std::string& path);
 
-// The same of an archive in memory, for one that Espalier itself wrote: objects against their classes too,
-// while what its operators reach is not asked, since the model may have been trusted. `name` stands in
-// messages.
-void checkArchiveBytes(std::string_view bytes, const std::string& name);
+// Both of an archive in memory, `name` in messages. Of one that is trusted objects are still checked against
+// their classes, but not what its operators reach.
+void checkArchiveBytes(std::string_view bytes, const std::string& name, bool trust);
 
 // Scans every function, method and hook of the archive, still without executing: an operator that reaches
 // files, the environment, other processes or raw memory is ERR_MODEL_UNSAFE, an unknown namespace

@@ -22,7 +22,7 @@ namespace {
 using torch::jit::CompilationUnit;
 using torch::jit::Source;
 
-constexpr std::string_view kRemedy = "; if you trust whoever made this file, load it with `trust: true`";
+constexpr std::string_view kRemedy = "; if you trust whoever made it, load the model with `trust: true`";
 
 // Compiles the archive's classes as loading would, and runs nothing: no object of the data is made, and
 // __setstate__ of the constants' objects is not called.

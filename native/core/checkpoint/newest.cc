@@ -11,13 +11,13 @@ namespace {
 constexpr int64_t kMaxGenerations = 100;
 }  // namespace
 
-NewestCheckpoint readNewestCheckpoint(const std::string& path) {
+NewestCheckpoint readNewestCheckpoint(const std::string& path, bool trust) {
   std::optional<Error> first;
   for (int64_t age = 0; age < kMaxGenerations; ++age) {
     std::string file = generationPath(path, age);
     if (age > 0 && !fileExists(file)) continue;
     try {
-      Checkpoint checkpoint = readCheckpoint(file);
+      Checkpoint checkpoint = readCheckpoint(file, trust);
       return {std::move(checkpoint), std::move(file), first ? first.value().message() : std::string()};
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kCheckpointInvalid && error.code() != ErrorCode::kIo) throw;

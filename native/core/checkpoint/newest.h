@@ -13,6 +13,6 @@ struct NewestCheckpoint {
 };
 
 // The youngest whole one of those at `path`, path.1, ... Where none is, the error of the one at `path`.
-NewestCheckpoint readNewestCheckpoint(const std::string& path);
+NewestCheckpoint readNewestCheckpoint(const std::string& path, bool trust = false);
 
 }  // namespace espalier

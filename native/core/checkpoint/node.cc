@@ -76,7 +76,8 @@ class TreeWriter {
 
 class TreeReader {
  public:
-  explicit TreeReader(NamedTensors tensors) : tensors_(tensors.begin(), tensors.end()) {}
+  TreeReader(NamedTensors tensors, std::string path, bool trust)
+      : tensors_(tensors.begin(), tensors.end()), path_(std::move(path)), trust_(trust) {}
 
   std::unique_ptr<CheckpointNode> node(const Value& value, const std::string& path) {
     auto node = std::make_unique<CheckpointNode>();
@@ -114,10 +115,11 @@ class TreeReader {
     if (const Value* kind = value.find(kHandleKey)) {
       const at::Tensor& bytes = tensor(value.at(kBytesKey).asString());
       const std::string_view view(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
-      if (kind->asString() == Model::kKind) return HandlePtr(Model::fromBytes(view));
+      if (kind->asString() == Model::kKind)
+        return HandlePtr(Model::fromBytes(view, text("a model in the checkpoint '", path_, "'"), trust_));
       if (kind->asString() == Mask::kKind) return HandlePtr(Mask::fromBytes(view, "the checkpoint's mask"));
       if (kind->asString() == Trail::kKind)
-        return HandlePtr(Trail::fromBytes(view, "the checkpoint's trail"));
+        return HandlePtr(Trail::fromBytes(view, "the checkpoint's trail", trust_));
       fail(ErrorCode::kCheckpointInvalid, "expected a Model, a Mask or a Trail, found a ", kind->asString());
     }
     Value out = Value::Map{};
@@ -126,6 +128,8 @@ class TreeReader {
   }
 
   std::map<std::string, at::Tensor> tensors_;
+  std::string path_;
+  bool trust_;
 };
 
 // Over the tree and every tensor, in the order of their names.
@@ -142,14 +146,14 @@ std::string checksum(const std::string& tree, const NamedTensors& tensors) {
 }
 
 // What is missing in the tree, or is of another kind, is the file's fault and not an argument's.
-Checkpoint readTree(const std::string& json, NamedTensors tensors, const std::string& path) {
+Checkpoint readTree(const std::string& json, NamedTensors tensors, const std::string& path, bool trust) {
   try {
     const Value tree = parseJson(json, path);
     if (tree.at("format").asInt() != kFormat) {
       fail(ErrorCode::kCheckpointMismatch, "expected a checkpoint of format ", kFormat, " at ", path,
            ", found format ", tree.at("format").asInt(), ": it was written by another version of Espalier");
     }
-    return {tree.at("identity"), TreeReader(std::move(tensors)).node(tree.at("root"), "")};
+    return {tree.at("identity"), TreeReader(std::move(tensors), path, trust).node(tree.at("root"), "")};
   } catch (const Error& error) {
     const bool isAboutValues = error.code() == ErrorCode::kInvalidArgType ||
                                error.code() == ErrorCode::kOutOfRange ||
@@ -195,7 +199,7 @@ void writeCheckpoint(const std::string& path, const CheckpointImage& image, int6
       keep);
 }
 
-Checkpoint readCheckpoint(const std::string& path) {
+Checkpoint readCheckpoint(const std::string& path, bool trust) {
   const std::string bytes = readFile(path, std::numeric_limits<uint64_t>::max());
   SafetensorsFile file = readSafetensors(bytes, path);
   const Value* json = file.metadata.find("espalier");
@@ -207,7 +211,7 @@ Checkpoint readCheckpoint(const std::string& path) {
   if (!sum->isString() || !json->isString() || sum->asString() != checksum(json->asString(), file.tensors)) {
     fail(ErrorCode::kCheckpointInvalid, "the checksum of ", path, " does not fit its content: it is damaged");
   }
-  return readTree(json->asString(), std::move(file.tensors), path);
+  return readTree(json->asString(), std::move(file.tensors), path, trust);
 }
 
 }  // namespace espalier

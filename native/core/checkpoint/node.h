@@ -56,7 +56,8 @@ CheckpointImage imageOf(const Value& identity, const CheckpointNode& root);
 // safetensors with the tree in its metadata and a SHA-256 over all of it. Written beside and renamed, the
 // folder synced; what was at `path` becomes path.1, and so on up to `keep` files.
 void writeCheckpoint(const std::string& path, const CheckpointImage& image, int64_t keep);
-// ERR_IO, or ERR_CHECKPOINT_INVALID for a torn, damaged or foreign file.
-Checkpoint readCheckpoint(const std::string& path);
+// ERR_IO, ERR_CHECKPOINT_INVALID for a torn, damaged or foreign file, and what `Model::load` says of a model
+// in it. `trust`: the run's model was loaded so, and the checkpoint's are of the same maker.
+Checkpoint readCheckpoint(const std::string& path, bool trust = false);
 
 }  // namespace espalier
