@@ -20,7 +20,7 @@ await main(async () => {
   if (values.clean)
     for (const folder of ['build', 'dist']) fs.rmSync(inRoot(folder), { recursive: true, force: true });
   const tools = await ensureTools(process.env, { needsCuda: values.cuda === true });
-  tools.werror ||= values.werror === true;
+  if (values.werror) tools.werror = true;
   await ensureNative(tools, { always: true });
   if (values.install) {
     await native.install(tools, values.install);

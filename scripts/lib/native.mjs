@@ -43,6 +43,12 @@ function configuration({ libtorch, compiler, ninja, cuda, output, werror, saniti
   ];
 }
 
+// Who does not say keeps what the folder was built with: the other way compiles everything anew.
+function wasStrict(folder) {
+  const cache = path.join(folder, 'CMakeCache.txt');
+  return fs.existsSync(cache) && /^ESPALIER_WERROR:BOOL=ON$/m.test(fs.readFileSync(cache, 'utf8'));
+}
+
 export async function configure(options) {
   const { cmake, ninja, folder = nativeBuild } = options;
   if (!cmake || !ninja) {
@@ -50,7 +56,7 @@ export async function configure(options) {
       `${cmake ? 'ninja' : 'cmake 3.20 or later'} was not found: run 'npm run setup', which fetches it where the machine has none.`,
     );
   }
-  const args = configuration(options);
+  const args = configuration({ ...options, werror: options.werror ?? wasStrict(folder) });
   const stamp = path.join(folder, 'espalier-configuration');
   // The version as well: another libtorch may come to stand in the same place.
   const key = digest([], args, options.libtorch.version, options.libtorch.variant);

@@ -63,7 +63,7 @@ export async function ensureTools(env = process.env, { needsCuda = false } = {})
     compiler,
     ...tools,
     cuda: await cudaFor(found),
-    werror: env.ESPALIER_WERROR === '1',
+    werror: env.ESPALIER_WERROR === undefined ? undefined : env.ESPALIER_WERROR === '1',
   };
 }
 
