@@ -4,10 +4,12 @@ import { parseArgs } from 'node:util';
 import { inRoot } from './lib/paths.mjs';
 import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
 import { main, Problem } from './lib/problem.mjs';
+import { buildSanitized, home, nodeEnvironment } from './lib/sanitized.mjs';
 
 // npm run fuzz -- [--count N] [--minutes N] [--seed S] [--format NAME] [--processes N]: opens damaged
-// files in processes of their own and writes what came of it to docs/reliability/fuzz.json. --index N: only that
-// mutant, kept in build/fuzz, nothing written.
+// files in processes of their own and writes what came of it to docs/reliability/fuzz.json. --sanitize: the
+// processes have the sanitizers of `npm run sanitize` in them; to fuzz-sanitized.json. --index N: only that mutant,
+// kept in build/fuzz, nothing written.
 await main(async () => {
   const { values } = parseArgs({
     options: {
@@ -17,11 +19,13 @@ await main(async () => {
       format: { type: 'string' },
       index: { type: 'string' },
       processes: { type: 'string', default: '1' },
+      sanitize: { type: 'boolean', default: false },
     },
   });
   const tools = await ensureTools();
   await ensureNative(tools);
   await ensureTypeScript();
+  if (values.sanitize) await buildSanitized(tools);
   const { formats, fuzz, record, show } = await import('../dist/reliability/fuzz/index.js');
   const chosen = formats.filter(({ name }) => values.format === undefined || values.format === name);
   if (chosen.length === 0)
@@ -32,6 +36,7 @@ await main(async () => {
     seed: number(values, 'seed'),
     processes: number(values, 'processes'),
     findings: inRoot('build/fuzz'),
+    ...(values.sanitize && { child: { package: home, env: await nodeEnvironment(tools) } }),
     ...(values.minutes === undefined ? {} : { minutes: number(values, 'minutes') }),
     onDone: (done, all) => done % 500 === 0 && console.log(`  ${done} of ${all}`),
   };
@@ -41,7 +46,8 @@ await main(async () => {
     return 0;
   }
   const result = await fuzz(options);
-  const file = inRoot('docs/reliability/fuzz.json');
+  const name = values.sanitize ? 'fuzz-sanitized' : 'fuzz';
+  const file = inRoot('docs/reliability', `${name}.json`);
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.writeFileSync(file, `${JSON.stringify(await record(result, options), null, 2)}\n`);
   print(result);

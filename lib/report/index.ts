@@ -62,7 +62,7 @@ export async function saveReport(
   const partial = `${path}.${process.pid}.partial`;
   try {
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(partial, text);
+    await writeFile(partial, text, { flush: true });
     await rename(partial, path);
   } catch (cause) {
     await rm(partial, { force: true }).catch(() => {});

@@ -16,6 +16,8 @@ export interface FuzzOptions {
   minutes?: number;
   /** Twice as many as the processes would leave none to the driver. */
   processes?: number;
+  /** Whose package the processes load, and what their environment is: this one's by default. */
+  child?: { package: string; env: NodeJS.ProcessEnv };
   onDone?: (done: number, all: number) => void;
 }
 
@@ -35,6 +37,8 @@ export interface FuzzResult {
 
 const kDeadlineMs = 10_000;
 const kMostMegabytes = 1024;
+// Sanitizers keep freed memory back and slow everything down.
+const kSlack = 3;
 // A process is replaced after so many, so that what one mutant leaves behind does not stay for all the others.
 const kLife = 500;
 
@@ -44,6 +48,8 @@ const kHarmless = ['loaded', 'endless', 'exhausting'];
 /** Opens damaged files in processes of their own; everything but a load or an expected error is a finding. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   const { formats, count, seed, minutes = Infinity, processes = 1, onDone } = options;
+  const child = options.child ?? { package: path.resolve(import.meta.dirname, '../../..'), env: process.env };
+  const slack = child.env.ASAN_OPTIONS === undefined ? 1 : kSlack;
   const start = performance.now();
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'espalier-fuzz-'));
   try {
@@ -63,22 +69,28 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     const serve = async (number: number) => {
       // Of its own: it is emptied while the others work.
       const cache = path.join(work, `cache-${number}`);
-      const env = { ...process.env, XDG_CACHE_HOME: cache };
+      const env = { ...child.env, XDG_CACHE_HOME: cache };
       for (let batch = queue.shift(); batch; batch = queue.shift()) {
         const reader = new Reader({
+          program: path.join(child.package, 'dist/reliability/fuzz/child.js'),
           env,
-          deadlineMs: kDeadlineMs,
-          mostMegabytes: kMostMegabytes,
+          deadlineMs: kDeadlineMs * slack,
+          mostMegabytes: kMostMegabytes * slack,
         });
-        for (let index = batch.from; index < batch.to; index++) {
+        const folder = path.join(work, `mutant-${number}`);
+        let index = batch.from;
+        for (; index < batch.to; index++) {
           if ((performance.now() - start) / 60_000 > minutes) break;
-          const folder = path.join(work, `mutant-${number}`);
           batch.mutants.write(index, folder);
           const outcome = await reader.open(index, batch.mutants.format.name, folder);
           judge(result, batch.mutants, index, outcome, folder, options.findings);
           onDone?.(++done, share * formats.length);
         }
-        await reader.close();
+        const fault = await reader.close();
+        if (fault !== undefined) {
+          const outcome = { kind: 'end', detail: fault };
+          keep(result, batch.mutants, index - 1, outcome, folder, options.findings);
+        }
         fs.rmSync(cache, { recursive: true, force: true });
       }
     };
@@ -91,19 +103,30 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
 }
 
 function judge(
-  { counts, findings }: FuzzResult,
-  { format, seed, wholes }: Mutants,
+  result: FuzzResult,
+  mutants: Mutants,
   index: number,
   outcome: Outcome,
   folder: string,
   keepIn: string,
 ): void {
-  counts[format.name] ??= {};
-  const own = counts[format.name]!;
+  const { format, wholes } = mutants;
+  result.counts[format.name] ??= {};
+  const own = result.counts[format.name]!;
   own[outcome.kind] = (own[outcome.kind] ?? 0) + 1;
   // The first ones are whole.
   const expected: readonly string[] = index < wholes ? ['loaded'] : [...kHarmless, ...format.codes];
-  if (expected.includes(outcome.kind)) return;
+  if (!expected.includes(outcome.kind)) keep(result, mutants, index, outcome, folder, keepIn);
+}
+
+function keep(
+  { findings }: FuzzResult,
+  { format, seed }: Mutants,
+  index: number,
+  outcome: Outcome,
+  folder: string,
+  keepIn: string,
+): void {
   const kept = path.join(keepIn, `${format.name}-${seed}-${index}`);
   fs.mkdirSync(keepIn, { recursive: true });
   fs.rmSync(kept, { recursive: true, force: true });

@@ -11,10 +11,12 @@ export { formats, fuzz };
 /** What is kept of a run of the fuzzer. */
 export async function record(
   { counts, findings, seconds }: FuzzResult,
-  { seed, count, formats: of }: FuzzOptions,
+  { seed, count, formats: of, child }: FuzzOptions,
 ) {
   const { libtorch } = await doctor();
+  const options = [...(child ? ['--sanitize'] : []), ...(seed === 1 ? [] : [`--seed ${seed}`])];
   return {
+    command: ['npm run fuzz', ...(options.length > 0 ? ['--', ...options] : [])].join(' '),
     date: today(),
     machine: machine({ versions: { libtorch: libtorch.found?.version ?? 'unknown' } }),
     seed,
@@ -40,7 +42,8 @@ export async function show(options: FuzzOptions, index: number): Promise<string>
     ESPALIER_FUZZ_MESSAGES: '1',
     XDG_CACHE_HOME: path.join(options.findings, 'cache'),
   };
-  const reader = new Reader({ env, deadlineMs: 60_000, mostMegabytes: 4096 });
+  const program = path.join(import.meta.dirname, 'child.js');
+  const reader = new Reader({ program, env, deadlineMs: 60_000, mostMegabytes: 4096 });
   const { kind, detail } = await reader.open(index, format.name, folder);
   await reader.close();
   return `${folder}: ${kind} ${detail}`;

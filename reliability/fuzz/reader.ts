@@ -1,16 +1,19 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import path from 'node:path';
 import readline from 'node:readline';
 
 /** What opening one mutant came to. */
 export interface Outcome {
-  /** 'loaded', a code of ours, 'untyped', 'signal', 'hang', 'memory'; of its forward: 'endless', 'exhausting'. */
+  /**
+   * 'loaded', a code of ours, 'untyped', 'signal', 'hang', 'memory'; of its forward: 'endless', 'exhausting'; of the
+   * process that opened it and others, when it was done: 'end'.
+   */
   kind: string;
   detail: string;
 }
 
 export interface ReaderOptions {
+  program: string;
   env: NodeJS.ProcessEnv;
   deadlineMs: number;
   /** How much the process may grow over what it needed for the first mutant. */
@@ -73,16 +76,17 @@ export class Reader {
     return { kind: why ?? 'signal', detail: `${stage}: ${ended}\n${this.errors.slice(-6000)}` };
   }
 
-  async close(): Promise<void> {
-    this.child?.stdin.end();
-    if (this.child) await this.ended;
+  /** Lets the process end; what it said where it did not end well, as of a leak under the sanitizers. */
+  async close(): Promise<string | undefined> {
+    if (this.child === undefined) return undefined;
+    this.child.stdin.end();
+    const ended = await this.ended;
     this.child = undefined;
+    return ended === 'exit code 0' ? undefined : `${ended}\n${this.errors.slice(-6000)}`;
   }
 
   private start(): ChildProcessWithoutNullStreams {
-    const child = spawn(process.execPath, [path.join(import.meta.dirname, 'child.js')], {
-      env: this.options.env,
-    });
+    const child = spawn(process.execPath, [this.options.program], { env: this.options.env });
     this.errors = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.errors = (this.errors + text).slice(-20_000);

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { inRoot } from './paths.mjs';
 
-const kMark = /<!-- figures (\w+) -->[\s\S]*?<!-- \/figures -->/g;
+const kMark = /<!-- figures ([\w-]+) -->[\s\S]*?<!-- \/figures -->/g;
 // Told in the first line, or no figure.
 const kHeader = new Set(['name', 'command', 'date', 'machine', 'seed', 'seeds', 'seconds']);
 
