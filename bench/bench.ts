@@ -38,9 +38,11 @@ export async function bench(argv: string[]): Promise<void> {
     console.log(`skipped: ${reason}`);
     return;
   }
-  const chosen = <Plan extends { name: string; cpuOnly?: boolean }>(plans: Plan[]) =>
+  const chosen = <Plan extends { name: string; cpuOnly?: boolean; fullOnly?: boolean }>(plans: Plan[]) =>
     plans
-      .filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+      .filter(({ name, fullOnly }) =>
+        positionals.length === 0 ? values.full || !fullOnly : positionals.includes(name),
+      )
       .filter(({ cpuOnly }) => setting.device === 'cpu' || !cpuOnly);
   // Before anything runs: what is missing would end all races.
   for (const sample of new Set(chosen(cases).flatMap(({ samples }) => samples ?? [])))

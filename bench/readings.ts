@@ -58,6 +58,7 @@ interface Plan {
   goals: Record<string, number>;
   trials: number;
   cpuOnly?: boolean;
+  fullOnly?: boolean;
 }
 
 export const readings: Plan[] = [
@@ -81,6 +82,7 @@ export const readings: Plan[] = [
   },
   {
     name: 'profile',
+    fullOnly: true,
     title: "milliseconds in oneDNN's convolutions and MKL's products, which both sides call, and in the rest",
     programs: [],
     profiled: [
@@ -89,12 +91,7 @@ export const readings: Plan[] = [
       ['map', 'transfer'],
       ['map', 'plain'],
       ['ntp', 'simulated', 'convnet'],
-      ['train', 'convnet', 'float32'],
-      ['train', 'resnet18', 'float32'],
-    ].flatMap(([script = '', ...args]) => [
-      node(script, ...args),
-      python(script, ...args, ...(script === 'train' ? ['eager'] : [])),
-    ]),
+    ].flatMap(([script = '', ...args]) => [node(script, ...args), python(script, ...args)]),
     goals: {},
     trials: 1,
     cpuOnly: true,

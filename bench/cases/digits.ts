@@ -37,6 +37,32 @@ export async function digitsWithFresh(net: string, counts: Counts) {
   };
 }
 
+type Fresh = Awaited<ReturnType<typeof digitsWithFresh>>;
+interface Steps {
+  net: string;
+  steps: number;
+  batchSize: number;
+  /** Images of the evaluation at the end. */
+  select: number;
+}
+
+/** Milliseconds of steps: those of a run with one more, less those of a run of one, which hold all else. */
+export async function stepsOf<Result>(
+  { net, steps, batchSize, select }: Steps,
+  run: (fresh: Fresh) => PromiseLike<Result>,
+): Promise<Result & { ms: number; digest: string }> {
+  const timed = async (fresh: Fresh) => {
+    const start = performance.now();
+    return { ...(await run(fresh)), ms: performance.now() - start, digest: fresh.digest };
+  };
+  const one = await digitsWithFresh(net, { fit: batchSize, select });
+  const all = await digitsWithFresh(net, { fit: (steps + 1) * batchSize, select });
+  await timed(one); // warms up
+  const { ms } = await timed(one);
+  const result = await timed(all);
+  return { ...result, ms: result.ms - ms };
+}
+
 const freshNet = (folder: string, net: string, seed = kSeed) => fromPython('fresh-net', folder, net, seed);
 export const writeNet = (folder: string, net: string) => writtenByPython('fresh-net', folder, net, kSeed);
 

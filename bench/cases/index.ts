@@ -19,6 +19,8 @@ export interface Case {
   prepare?: (folder: string) => Promise<string[]>;
   /** About the machine's start: there is nothing of a device in it. */
   cpuOnly?: boolean;
+  /** Not in the short form, which has another of its kind. */
+  fullOnly?: boolean;
 }
 
 export const OURS = 'ours';
@@ -33,10 +35,10 @@ const duel = (script: string, goal: number, ...args: string[]) => ({
   goals: { eager: goal },
 });
 
-/** Training of a network of bench/pytorch/nets.py: the mean loss tells whether both did the same. */
+/** Steps of a network of bench/pytorch/nets.py: the mean loss tells whether both did the same. */
 const training = (net: string, precision: 'float32' | 'bfloat16', goals: Case['goals']): Case => ({
   name: `train-${net}${precision === 'float32' ? '' : '-bf16'}`,
-  title: `supervised training of ${net}, ${precision}`,
+  title: `${net === 'resnet18' && precision === 'bfloat16' ? 32 : 16} steps of supervised training of ${net}, ${precision}`,
   sides: {
     [OURS]: node('train', net, precision),
     eager: python('train', net, precision, 'eager'),
@@ -48,10 +50,10 @@ const training = (net: string, precision: 'float32' | 'bfloat16', goals: Case['g
   samples: ['mnist'],
 });
 
-/** Training with learned thresholds: a whole step, evaluations at the end of the epoch included. */
+/** Training with learned thresholds. */
 const learnedThreshold = (batch: number): Case => ({
   name: `ltp-resnet18-${batch}`,
-  title: `prune.learnedThreshold, ResNet-18, batches of ${batch} of 3 x 32 x 32`,
+  title: `${batch <= 32 ? 16 : 5} steps of prune.learnedThreshold, ResNet-18, batches of ${batch} of 3 x 32 x 32`,
   sides: {
     [OURS]: node('ltp', String(batch)),
     'dense step': python('ltp', String(batch), 'dense'),
@@ -105,6 +107,7 @@ export const cases: Case[] = [
     ...duel('ntp', 2, 'none', 'convnet'),
     tolerance: 0,
     difference: absolute,
+    fullOnly: true,
   },
   {
     name: 'ntp-resnet20',
@@ -126,6 +129,7 @@ export const cases: Case[] = [
       name: net === 'plain' ? 'ntl-plain' : 'ntl',
       title: `authorize.nonTransferableLearning, ${net === 'plain' ? 'no batch norm' : 'batch norms held'}`,
       ...duel('ntl', 2, net),
+      fullOnly: net === 'plain',
       // Mean loss over all steps and both domains: the same batches, so that only rounding tells them apart.
       tolerance: 0.01,
       difference: relative,
@@ -135,6 +139,7 @@ export const cases: Case[] = [
       name: net === 'plain' ? 'map-plain' : 'map',
       title: `authorize.maskPruning, ${net === 'plain' ? 'no batch norm' : 'batch norms held'}`,
       ...duel('map', 2, net),
+      fullOnly: net === 'plain',
       // Weights that the learned mask cuts; rounding decides on those close to the threshold.
       tolerance: 0.02,
       difference: relative,

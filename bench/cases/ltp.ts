@@ -1,9 +1,8 @@
 import { prune } from '../../lib/index.js';
 import { asked, tell } from '../trial.js';
-import { digitsWithFresh } from './digits.js';
+import { stepsOf } from './digits.js';
 
-// An epoch in which thresholds are learned, with all that a run does beside its steps; the same start and batches as
-// bench/pytorch/ltp.py.
+// Steps in which thresholds are learned; the same start and batches as bench/pytorch/ltp.py.
 const { threads, device, args } = asked();
 const batchSize = Number(args[0]);
 const steps = batchSize <= 32 ? 16 : 5;
@@ -22,10 +21,8 @@ const options = {
   threads,
   device,
 } as const;
-const few = await digitsWithFresh('resnet18', { fit: batchSize, select: 8 });
-await prune.learnedThreshold(few.model, { domain: few.source, ...options });
-const { source, model, digest } = await digitsWithFresh('resnet18', { fit: steps * batchSize, select: 8 });
-const start = performance.now();
-const { report } = await prune.learnedThreshold(model, { domain: source, ...options });
-const ms = performance.now() - start;
+const { ms, report, digest } = await stepsOf(
+  { net: 'resnet18', steps, batchSize, select: 8 },
+  ({ model, source }) => prune.learnedThreshold(model, { domain: source, ...options }),
+);
 tell(ms, report.figures.epochs[0]?.loss ?? Number.NaN, report, digest);

@@ -21,12 +21,14 @@ constexpr int64_t kCudaBatch = 1024;
 constexpr double kFrozenTolerance = 1e-4;
 // As many samples show what folding changed; a plain graph takes several times as long for each.
 constexpr int64_t kChecked = 4;
+// Making the copy takes as long as this many samples through the plain graph of a small network.
+constexpr int64_t kWorthFolding = 32;
 
 // A frozen copy is used only where it agrees with the plain graph on the first samples.
 class Scorer {
  public:
-  Scorer(const Model& model, bool optimise) : model_(model) {
-    if (optimise) frozen_ = model.frozen();
+  Scorer(const Model& model, bool optimise, int64_t samples) : model_(model) {
+    if (optimise && samples >= kWorthFolding) frozen_ = model.frozen();
   }
 
   at::Tensor logits(const at::Tensor& inputs) {
@@ -68,7 +70,7 @@ ClassificationFigures evaluateDataset(const Model& model, const DatasetPtr& data
   streamOptions.batchSize = std::min(dataset->size(), options.batchSize.value.value_or(defaultBatch(model)));
   streamOptions.shuffle = false;
   BatchStream stream(dataset, streamOptions, model.device());
-  Scorer scorer(model, options.optimise);
+  Scorer scorer(model, options.optimise, dataset->size());
 
   const auto onDevice = at::TensorOptions().device(model.device());
   at::Tensor confusion = torch::zeros({outputs * outputs}, onDevice.dtype(at::kLong));
@@ -132,7 +134,7 @@ at::Tensor rightOn(const Model& model, const DatasetPtr& dataset, const std::fun
   options.batchSize = std::min(dataset->size(), defaultBatch(model));
   options.shuffle = false;
   BatchStream stream(dataset, options, model.device());
-  Scorer scorer(model, /*optimise=*/true);
+  Scorer scorer(model, /*optimise=*/true, dataset->size());
   std::vector<at::Tensor> right;
   for (int64_t i = 0; i < stream.batchesPerEpoch(); ++i) {
     tick();
