@@ -7,7 +7,8 @@ import { main } from './lib/problem.mjs';
 
 const kHelp = `npm run bench [-- NAME ...] [options]: races against PyTorch, and readings of us alone
 
-  --full             larger grids, without a limit on time; the short form takes under 40 minutes
+  --full             larger grids, and the races and readings that the short form leaves out because it has another of
+                     their kind, without a limit on time; the short form takes under 40 minutes
   --trials N         of each side; by default 7 where a side takes under 10 s, 3 above
   --threads N        of both sides; by default the machine's cores, 2 at most
   --device cuda      the same on a GPU; without one it says so and ends

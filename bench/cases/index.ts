@@ -38,7 +38,7 @@ const duel = (script: string, goal: number, ...args: string[]) => ({
 /** Steps of a network of bench/pytorch/nets.py: the mean loss tells whether both did the same. */
 const training = (net: string, precision: 'float32' | 'bfloat16', goals: Case['goals']): Case => ({
   name: `train-${net}${precision === 'float32' ? '' : '-bf16'}`,
-  title: `${net === 'resnet18' && precision === 'bfloat16' ? 32 : 16} steps of supervised training of ${net}, ${precision}`,
+  title: `${net === 'convnet' ? 16 : precision === 'float32' ? 20 : 40} steps of supervised training of ${net}, ${precision}`,
   sides: {
     [OURS]: node('train', net, precision),
     eager: python('train', net, precision, 'eager'),
@@ -53,7 +53,7 @@ const training = (net: string, precision: 'float32' | 'bfloat16', goals: Case['g
 /** Training with learned thresholds. */
 const learnedThreshold = (batch: number): Case => ({
   name: `ltp-resnet18-${batch}`,
-  title: `${batch <= 32 ? 16 : 5} steps of prune.learnedThreshold, ResNet-18, batches of ${batch} of 3 x 32 x 32`,
+  title: `${batch <= 32 ? 20 : 5} steps of prune.learnedThreshold, ResNet-18, batches of ${batch} of 3 x 32 x 32`,
   sides: {
     [OURS]: node('ltp', String(batch)),
     'dense step': python('ltp', String(batch), 'dense'),

@@ -6,7 +6,7 @@ import { stepsOf } from './digits.js';
 const { threads, device, args } = asked();
 const [net = '', precision] = args as [string, 'float32' | 'bfloat16'];
 const [steps, batchSize, select] =
-  net === 'resnet18' ? [precision === 'float32' ? 16 : 32, 32, 128] : [16, 128, 512];
+  net === 'resnet18' ? [precision === 'float32' ? 20 : 40, 32, 128] : [16, 128, 512];
 const options = {
   epochs: 1,
   batchSize,

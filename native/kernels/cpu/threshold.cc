@@ -65,18 +65,30 @@ Threshold<T> findByDigits(const char* op, const Values<T>& values, int64_t k) {
 // time is to fetch the first of them.
 std::vector<Key> sampleOf(const Values<float>& values) {
   constexpr int64_t kNeighbours = 4;
-  std::vector<Key> sample;
   const int64_t stride = kNeighbours * std::max(kSampleShare, values.count / kLargestSample);
-  sample.reserve(static_cast<size_t>(kNeighbours * (values.count / stride + 1)));
+  struct Part {
+    int64_t from;   // of the tensor
+    int64_t begin;  // in the sample
+  };
+  std::vector<Part> parts;
   int64_t next = 0;
-  for (size_t i = 0; i < values.tensors.size(); ++i) {
-    const int64_t size = values.tensors[i].numel();
-    for (; next < size; next += stride) {
-      const int64_t end = std::min(size, next + kNeighbours);
-      for (int64_t at = next; at < end; ++at) sample.push_back(keyOf(values.data[i][at]));
-    }
-    next -= size;
+  int64_t total = 0;
+  for (const at::Tensor& tensor : values.tensors) {
+    parts.push_back({next, total});
+    for (; next < tensor.numel(); next += stride) total += std::min(tensor.numel() - next, kNeighbours);
+    next -= tensor.numel();
   }
+  std::vector<Key> sample(static_cast<size_t>(total));
+  at::parallel_for(0, static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      auto out = sample.begin() + parts[i].begin;
+      const int64_t size = values.tensors[i].numel();
+      for (int64_t from = parts[i].from; from < size; from += stride) {
+        for (int64_t at = from; at < std::min(size, from + kNeighbours); ++at)
+          *out++ = keyOf(values.data[i][at]);
+      }
+    }
+  });
   return sample;
 }
 
