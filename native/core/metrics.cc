@@ -21,7 +21,7 @@ constexpr int64_t kCudaBatch = 1024;
 constexpr double kFrozenTolerance = 1e-4;
 // As many samples show what folding changed; a plain graph takes several times as long for each.
 constexpr int64_t kChecked = 4;
-// Making the copy takes as long as this many samples through the plain graph of a small network.
+// A copy for fewer costs more than it saves.
 constexpr int64_t kWorthFolding = 32;
 
 // A frozen copy is used only where it agrees with the plain graph on the first samples.
