@@ -11,8 +11,14 @@ import { lines, type Reading, read, readings } from './readings.js';
 import type { Setting } from './setting.js';
 import { type Race, table } from './sides.js';
 
-/** Races, and readings of us alone; written as JSON. */
-export async function bench(argv: string[]): Promise<void> {
+/** What was measured, and the names of what failed. */
+export type Measured = ReturnType<typeof resultOf>;
+
+/**
+ * Races, and readings of us alone; `keep` gets what there is after each, so that what ends them takes nothing away:
+ * it is written as JSON. How many failed; one that fails ends no other.
+ */
+export async function bench(argv: string[], keep?: (result: Measured) => void): Promise<number> {
   const { values, positionals } = parseArgs({
     args: argv,
     allowPositionals: true,
@@ -36,7 +42,7 @@ export async function bench(argv: string[]): Promise<void> {
   const reason = await missing(setting.device);
   if (reason !== undefined) {
     console.log(`skipped: ${reason}`);
-    return;
+    return 0;
   }
   const chosen = <Plan extends { name: string; cpuOnly?: boolean; fullOnly?: boolean }>(plans: Plan[]) =>
     plans
@@ -51,34 +57,53 @@ export async function bench(argv: string[]): Promise<void> {
   const start = performance.now();
   const races: Race[] = [];
   const found: Reading[] = [];
+  const failed: string[] = [];
   const progress = counter(chosen(contests).length + chosen(cases).length + chosen(readings).length);
-  for (const each of chosen(contests)) {
-    progress(each.name);
-    show(races, await contest(each, setting), table);
-  }
-  for (const each of chosen(cases)) {
-    progress(each.name);
-    show(races, await race(each, setting), table);
-  }
-  for (const each of chosen(readings)) {
-    progress(each.name);
-    show(found, await read(each, setting), lines);
-  }
+  const measure = async (name: string, one: () => Promise<string>) => {
+    progress(name);
+    try {
+      console.log(await one());
+    } catch (error) {
+      failed.push(name);
+      console.log(`FAILED ${name}: ${(error as Error).message}`);
+    }
+    const result = resultOf({ setting, load: load.before, start, races, readings: found, failed });
+    if (keep) keep(result);
+    else write(values.out, result);
+  };
+  const show = <Result>(results: Result[], result: Result, words: (result: Result) => string) => {
+    results.push(result);
+    return words(result);
+  };
+  for (const each of chosen(contests))
+    await measure(each.name, async () => show(races, await contest(each, setting), table));
+  for (const each of chosen(cases))
+    await measure(each.name, async () => show(races, await race(each, setting), table));
+  for (const each of chosen(readings))
+    await measure(each.name, async () => show(found, await read(each, setting), lines));
   const seconds = Math.round((performance.now() - start) / 1000);
-  write(values.out, {
-    machine: machine(setting, { ...load, after: os.loadavg()[0] ?? 0 }),
-    size: setting.size,
-    date: new Date().toISOString(),
-    seconds,
-    races,
-    readings: found,
-  });
-  console.log(`Written: ${values.out} (${seconds} s)`);
+  console.log(keep ? `${seconds} s` : `Written: ${values.out} (${seconds} s)`);
+  return failed.length;
 }
 
-function show<Result>(results: Result[], result: Result, words: (result: Result) => string): void {
-  results.push(result);
-  console.log(words(result));
+function resultOf(now: {
+  setting: Setting;
+  load: number;
+  start: number;
+  races: Race[];
+  readings: Reading[];
+  failed: string[];
+}) {
+  const { setting, load, start, races, readings, failed } = now;
+  return {
+    machine: machine(setting, { before: load, after: os.loadavg()[0] ?? 0 }),
+    size: setting.size,
+    date: new Date().toISOString(),
+    seconds: Math.round((performance.now() - start) / 1000),
+    races,
+    readings,
+    failed,
+  };
 }
 
 // Where a person watches: what is being measured, on the line that the result then takes.

@@ -30,12 +30,22 @@ await main(async () => {
     await ensureTypeScript();
     const before = isPublished ? read() : undefined;
     const { bench } = await import('../dist/bench/bench.js');
-    await bench([...args.filter((arg) => arg !== '--publish'), ...(isPublished ? ['--out', json] : [])]);
-    if (!isPublished) return;
-    fs.writeFileSync(json, `${JSON.stringify(mergeBenchmarks(before, read()), null, 2)}\n`);
-  } else await ensureTypeScript();
+    const keep = (now) => write(json, `${JSON.stringify(mergeBenchmarks(before, now), null, 2)}\n`);
+    const failed = await bench(
+      args.filter((arg) => arg !== '--publish'),
+      isPublished ? keep : undefined,
+    );
+    if (isPublished) await render(read());
+    return failed > 0 ? 1 : 0;
+  }
+  await ensureTypeScript();
   await render(read());
 });
+
+function write(file, text) {
+  fs.writeFileSync(`${file}.part`, text);
+  fs.renameSync(`${file}.part`, file);
+}
 
 async function render(all) {
   const pictures = Object.entries(await drawBenchmarks(all));

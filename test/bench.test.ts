@@ -1,9 +1,11 @@
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import * as assert from 'uvu/assert';
 import { cases, OURS } from '../bench/cases/index.js';
 import { contest, contests } from '../bench/contest.js';
 import { race } from '../bench/race.js';
 import { table } from '../bench/sides.js';
-import { findPython } from './support/paths.js';
+import { findPython, root } from './support/paths.js';
 import { test } from './support/test.js';
 
 const setting = { threads: 1, device: 'cpu', size: 'short', trials: 1 } as const;
@@ -52,6 +54,23 @@ if (findPython() === undefined) {
 test('every side that a goal is set for takes part', () => {
   for (const { name, sides, goals } of cases)
     for (const side of Object.keys(goals)) assert.ok(sides[side], `${name}: ${side}`);
+});
+
+const { mergeBenchmarks } = await import(pathToFileURL(path.join(root, 'scripts/lib/benchmarks.mjs')).href);
+
+test('what did not run keeps its figures, what failed has none', () => {
+  const of = (...races: { name: string; at?: string }[]) => ({
+    machine: { cpu: 'one', loadAverage: { before: 1, after: 1 } },
+    races,
+    readings: [],
+  });
+  const before = of({ name: 'a', at: 'then' }, { name: 'b', at: 'then' }, { name: 'c', at: 'then' });
+  const now = { ...of({ name: 'b', at: 'now' }, { name: 'd', at: 'now' }), failed: ['c'] };
+  assert.equal(mergeBenchmarks(before, now), {
+    ...of({ name: 'a', at: 'then' }, { name: 'b', at: 'now' }, { name: 'd', at: 'now' }),
+  });
+  const elsewhere = { ...now, machine: { ...now.machine, cpu: 'another' } };
+  assert.equal(mergeBenchmarks(before, elsewhere).races, now.races);
 });
 
 test.run();

@@ -14,7 +14,7 @@ const options = {
   temperature: 0.01,
   thresholdRule: 'plain',
   thresholdRate: 1e-6,
-  optimizer: { learningRate: 0.001, momentum: 0.9 },
+  optimizer: { learningRate: 0.0003, momentum: 0.9 },
   keepZeros: false,
   refreshBatches: 0,
   seed: 1,

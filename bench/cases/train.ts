@@ -12,7 +12,7 @@ const options = {
   batchSize,
   optimizer: {
     kind: 'sgd',
-    learningRate: net === 'resnet18' ? 0.001 : 0.05,
+    learningRate: net === 'resnet18' ? 0.0003 : 0.05,
     momentum: 0.9,
     nesterov: false,
     weightDecay: 0,

@@ -14,7 +14,7 @@ from digits import Samples
 BATCH, form = int(ARGUMENTS[0]), ARGUMENTS[1]
 STEPS, SELECT = (20 if BATCH <= 32 else 5), 8
 # A larger rate, and rounding alone drives two trainings of this network apart.
-RATE, MOMENTUM, COST, TEMPERATURE, THRESHOLD_RATE = 0.001, 0.9, 1e-7, 0.01, 1e-6
+RATE, MOMENTUM, COST, TEMPERATURE, THRESHOLD_RATE = 0.0003, 0.9, 1e-7, 0.01, 1e-6
 source = Samples("mnist", (STEPS + 1) * BATCH, SELECT)
 
 

@@ -1,12 +1,15 @@
 // The page and the README's table of what `npm run bench -- --publish` measured.
 
 /** What ran now, and of what ran before on the same machine what did not. */
-export function mergeBenchmarks(before, now) {
+export function mergeBenchmarks(before, { failed = [], ...now }) {
   const { loadAverage: _, ...machine } = now.machine;
   const isSame = Object.entries(machine).every(([what, value]) => before?.machine[what] === value);
   if (!isSame) return now;
   const merge = (list) => {
-    const kept = before[list].map((one) => now[list].find(({ name }) => name === one.name) ?? one);
+    // A race that failed has no figure, not an older one.
+    const kept = before[list]
+      .filter(({ name }) => !failed.includes(name))
+      .map((one) => now[list].find(({ name }) => name === one.name) ?? one);
     const added = now[list].filter(({ name }) => !before[list].some((one) => one.name === name));
     return [...kept, ...added];
   };
