@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { inRoot } from './lib/paths.mjs';
 import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
 import { main, Problem } from './lib/problem.mjs';
-import { buildSanitized, home, nodeEnvironment } from './lib/sanitized.mjs';
+import { buildSanitized, damagedEnvironment, home } from './lib/sanitized.mjs';
 
 // npm run fuzz -- [--count N] [--minutes N] [--seed S] [--format NAME] [--processes N]: opens damaged
 // files in processes of their own and writes what came of it to docs/reliability/fuzz.json. --sanitize: the
@@ -36,7 +36,7 @@ await main(async () => {
     seed: number(values, 'seed'),
     processes: number(values, 'processes'),
     findings: inRoot('build/fuzz'),
-    ...(values.sanitize && { child: { package: home, env: await nodeEnvironment(tools) } }),
+    ...(values.sanitize && { child: { package: home, env: await damagedEnvironment(tools) } }),
     ...(values.minutes === undefined ? {} : { minutes: number(values, 'minutes') }),
     onDone: (done, all) => done % 500 === 0 && console.log(`  ${done} of ${all}`),
   };

@@ -59,6 +59,19 @@ export async function nodeEnvironment({ compiler }) {
   return { ...environment(), LD_PRELOAD: paths.join(':') };
 }
 
+/**
+ * The same for a process that opens damaged models. What libtorch's compiler allocates for code that then does not
+ * compile is not all freed; that it is not is no finding.
+ */
+export async function damagedEnvironment(tools) {
+  const file = path.join(folder, 'leaks.txt');
+  fs.writeFileSync(file, 'leak:libtorch_cpu.so\n');
+  return {
+    ...(await nodeEnvironment(tools)),
+    LSAN_OPTIONS: `suppressions=${file}:print_suppressions=0`,
+  };
+}
+
 // The compiled package beside the sanitized addon.
 function mirror() {
   fs.rmSync(path.join(home, 'dist'), { recursive: true, force: true });
