@@ -10,7 +10,9 @@ export const evaluationOptions = z.strictObject({
   optimise: z
     .boolean()
     .default(true)
-    .describe('Whether a frozen copy with folded batch norm may be used, from 32 samples on; the first 4 check it.'),
+    .describe(
+      'Whether a frozen copy with folded batch norm may be used, from 32 samples on; the first 4 check it.',
+    ),
 });
 
 /** The figures of one model on one domain. */
