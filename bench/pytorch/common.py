@@ -33,6 +33,24 @@ def milliseconds(start):
     return (now() - start) * 1000
 
 
+def timed_steps(make, source, batch, steps, *purpose):
+    """Milliseconds of steps, those of a run with one more less those of a run of one, as our side has them; and the mean
+    loss of the longer one. `make` gives what has a `step`."""
+
+    def run(count):
+        training = make()
+        batches = source.batches(batch, count, *purpose)
+        start = now()
+        losses = torch.zeros(())
+        for inputs, labels in batches:
+            losses += training.step(inputs.contiguous(memory_format=torch.channels_last), labels)
+        return milliseconds(start), losses.item() / count
+
+    once, _ = run(1)
+    ms, loss = run(steps + 1)
+    return ms - once, loss
+
+
 def tell(ms, check, data=None, compile_seconds=None):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     digest = None if data is None else hashlib.sha256(data.cpu().numpy().tobytes()).hexdigest()

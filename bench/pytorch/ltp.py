@@ -4,7 +4,7 @@ arguments: BATCH dense|ltp
 """
 
 import torch
-from common import ARGUMENTS, SEED, milliseconds, now, tell
+from common import ARGUMENTS, SEED, tell, timed_steps
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
@@ -64,20 +64,5 @@ class Ltp(Dense):
 
 make = Dense if form == "dense" else Ltp
 make().step(source.images[:BATCH].float() / 255, source.labels[:BATCH])
-
-
-def run(steps):
-    """Milliseconds, and the mean loss."""
-    training = make()
-    batches = source.batches(BATCH, steps, "train", 1, "prune", 0, 0)
-    start = now()
-    losses = torch.zeros(())
-    for inputs, labels in batches:
-        losses += training.step(inputs.contiguous(memory_format=torch.channels_last), labels)
-    return milliseconds(start), losses.item() / steps
-
-
-# What else our side does, it does in a run of one step too, and takes it away.
-once, _ = run(1)
-ms, loss = run(STEPS + 1)
-tell(ms - once, loss, source.all)
+ms, loss = timed_steps(make, source, BATCH, STEPS, "train", 1, "prune", 0, 0)
+tell(ms, loss, source.all)

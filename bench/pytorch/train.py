@@ -1,12 +1,11 @@
 """Steps of supervised training of a network of nets.py, data in memory as bytes, the fused optimiser, channels-last:
-eager, or compiled by torch.compile, which is timed apart. What else there is of a run, an evaluation at its end, is
-taken away as on our side.
+eager, or compiled by torch.compile, which is timed apart.
 
 arguments: NET PRECISION FORM
 """
 
 import torch
-from common import ARGUMENTS, DEVICE, SEED, leave_out, milliseconds, now, tell
+from common import ARGUMENTS, DEVICE, SEED, leave_out, now, tell, timed_steps
 from torch.nn.functional import cross_entropy
 
 import nets
@@ -39,45 +38,18 @@ class Training:
         self.optimizer.step()
         return loss.detach()
 
-    @torch.no_grad()
-    def accuracy(self, batch=128):
-        images, labels = source.select
-        self.net.eval()
-        hits = 0
-        for i in range(0, SELECT, batch):
-            with torch.autocast(DEVICE, torch.bfloat16, enabled=half):
-                x = images[i : i + batch].float().div_(255).contiguous(memory_format=torch.channels_last)
-                hits += (self.forward(x).argmax(1) == labels[i : i + batch]).sum()
-        self.net.train()
-        return hits.item() / SELECT
-
 
 def compile_seconds():
-    """What the first step and the first evaluation take; what was compiled is kept for the same shapes."""
+    """What the first step takes; what was compiled is kept for the same shapes."""
     start = now()
-    warm = Training()
-    warm.step(source.images[:BATCH].float() / 255, source.labels[:BATCH])
-    warm.accuracy()
-    return (now() - start)
-
-
-def run(steps):
-    """Milliseconds, and the mean loss."""
-    training = Training()
-    batches = source.batches(BATCH, steps, "train", 1, "train", 0, 0)
-    start = now()
-    losses = torch.zeros(())
-    for inputs, labels in batches:
-        losses += training.step(inputs, labels)
-    training.accuracy()
-    return milliseconds(start), losses.item() / steps
+    Training().step(source.images[:BATCH].float() / 255, source.labels[:BATCH])
+    return now() - start
 
 
 def main():
     seconds = compile_seconds()
-    once, _ = run(1)
-    ms, loss = run(STEPS + 1)
-    tell(ms - once, loss, source.all, seconds if form == "compiled" else None)
+    ms, loss = timed_steps(Training, source, BATCH, STEPS, "train", 1, "train", 0, 0)
+    tell(ms, loss, source.all, seconds if form == "compiled" else None)
 
 
 try:

@@ -98,7 +98,7 @@ struct Bracket {
 };
 
 // The key that `index` others precede in order. Counted by 2,048 parts of their range, so that only those in
-// the same part as it have to be ordered: a fifth of the time of ordering all.
+// the same part as it have to be ordered.
 Key nthOf(std::span<const Key> keys, size_t index) {
   Key least = kMagnitude;
   Key most = 0;
