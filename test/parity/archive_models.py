@@ -27,6 +27,20 @@ class Plain(nn.Module):
         return F.softmax(self.fc(x.flatten(1)))
 
 
+class Dropouts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.volumes = nn.Dropout3d(0.1)
+        self.planes = nn.Sequential(nn.Dropout2d(0.1, inplace=True), nn.AlphaDropout(0.1), nn.FeatureAlphaDropout(0.1))
+        self.rows = nn.Dropout1d(0.1)
+        self.values = nn.Dropout(0.1, inplace=True)
+
+    def forward(self, x):
+        x = self.volumes(x.unsqueeze(2)).squeeze(2)
+        x = self.rows(self.planes(x * 2).flatten(2))
+        return F.dropout(self.values(x), 0.3, self.training)
+
+
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()
@@ -229,6 +243,7 @@ def ordinary():
     image = torch.rand(2, 3, 8, 8)
     modules = {
         "plain": (Plain(), image),
+        "dropouts": (Dropouts(), image),
         "attention": (Attention(), torch.rand(2, 5, 16)),
         "encoder": (
             nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), 2),
@@ -317,6 +332,47 @@ class EndlessInCall(Stateful):
         self.training = state[1]
 
 
+@torch.jit.interface
+class Waits:
+    def wait(self, x: Tensor) -> Tensor:
+        pass
+
+
+@torch.jit.script
+class Waiter:
+    def __init__(self):
+        self.turns = 0
+
+    def wait(self, x: Tensor) -> Tensor:
+        while x.numel() > 0:
+            x = x + 1
+        return x
+
+
+def ask(whom: Waits, x: Tensor) -> Tensor:
+    return whom.wait(x)
+
+
+class EndlessOverInterface(Stateful):
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[Tensor, bool]):
+        self.weight = ask(Waiter(), state[0])
+        self.training = state[1]
+
+
+def wait_for(x: Tensor) -> Tensor:
+    while x.numel() > 0:
+        x = x + 1
+    return x
+
+
+class EndlessInFork(Stateful):
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[Tensor, bool]):
+        self.weight = torch.jit.wait(torch.jit.fork(wait_for, state[0]))
+        self.training = state[1]
+
+
 class InBranch(nn.Module):
     def helper(self, x: Tensor) -> Tensor:
         for _ in range(3):
@@ -341,6 +397,8 @@ def hostile():
     yield "UNSAFE-in-branch", script(InBranch())
     yield "UNSAFE-endless-load", script(Endless())
     yield "UNSAFE-endless-load-in-call", script(EndlessInCall())
+    yield "UNSAFE-endless-load-over-interface", script(EndlessOverInterface())
+    yield "UNSAFE-endless-load-in-fork", script(EndlessInFork())
     hooked = Hooked()
 
     def reading(module, inputs: Tuple[Tensor]) -> Tuple[Tensor]:

@@ -8,6 +8,8 @@ import { Domain } from '../../lib/domain.js';
 import { isEspalierError } from '../../lib/errors.js';
 import { accuracy } from '../../lib/evaluate/accuracy.js';
 import { Model } from '../../lib/model.js';
+import { magnitude } from '../../lib/prune/magnitude.js';
+import { supervised } from '../../lib/train/supervised.js';
 import { runChild, runCommand } from '../support/child.js';
 import { findPython, root, temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
@@ -52,7 +54,10 @@ test(
     const { file } = await saved();
     const isolated = await Model.isolate(file);
     const domain = await tinyDomain();
-    assert.is(await codeOf(accuracy(isolated as unknown as Model, { domain })), 'ERR_INVALID_ARG_TYPE');
+    const other = isolated as unknown as Model;
+    assert.is(await codeOf(accuracy(other, { domain })), 'ERR_INVALID_ARG_TYPE');
+    assert.is(await codeOf(supervised(other, { domain, epochs: 1 })), 'ERR_INVALID_ARG_TYPE');
+    assert.is(await codeOf(magnitude(other, { sparsity: 0.5 })), 'ERR_INVALID_ARG_TYPE');
     await isolated.dispose();
     assert.is(await codeOf(Model.isolate(file, { limits: { seconds: 0 } })), 'ERR_OUT_OF_RANGE');
     assert.is(await codeOf(Model.isolate(file, { limits: { memoryMB: -1 } })), 'ERR_OUT_OF_RANGE');
@@ -119,6 +124,9 @@ if (python === undefined) {
       assert.is(await codeOf(loop.forward([tinyInput()])), 'ERR_LIMIT_EXCEEDED');
       assert.ok(Date.now() - before < 4000);
       assert.is(await codeOf(loop.forward([tinyInput()])), 'ERR_DISPOSED');
+      const measured = await Model.isolate(path.join(folder, 'loop.pt'), { limits: { seconds: 3 } });
+      const samples = { data: new Uint8Array(16 * 16), shape: [1, 1, 16, 16], labels: [0] };
+      assert.is(await codeOf(measured.evaluate({ name: 'made', ...samples })), 'ERR_LIMIT_EXCEEDED');
       const eat = await Model.isolate(path.join(folder, 'eat.pt'), { limits: { memoryMB: 1500 } });
       assert.is(await codeOf(eat.forward([tinyInput()])), 'ERR_LIMIT_EXCEEDED');
     },

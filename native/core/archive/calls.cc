@@ -1,6 +1,7 @@
 #include "core/archive/calls.h"
 
 #include <algorithm>
+#include <vector>
 
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/ir.h>
@@ -14,16 +15,29 @@ using torch::jit::Node;
 
 namespace {
 
+bool isCall(const Node& node) {
+  return node.kind() == c10::prim::CallMethod || node.kind() == c10::prim::CallFunction;
+}
+
+// Null where it is known only when it runs.
 Function* calleeOf(const Node& node) {
   if (node.kind() == c10::prim::CallMethod) {
     const auto type = node.input(0)->type()->cast<c10::ClassType>();
     return type ? type->findMethod(node.s(c10::attr::name)) : nullptr;
   }
-  if (node.kind() == c10::prim::CallFunction) {
-    const auto type = node.input(0)->type()->cast<c10::FunctionType>();
-    return type ? type->function() : nullptr;
+  const auto type = node.input(0)->type()->cast<c10::FunctionType>();
+  return type ? type->function() : nullptr;
+}
+
+// With those of the graphs that nodes hold: what is forked is one.
+std::vector<Node*> nodesOf(torch::jit::Graph& graph) {
+  std::vector<Node*> nodes = ir::allNodes(graph);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (!nodes[i]->hasAttribute(c10::attr::Subgraph)) continue;
+    const std::vector<Node*> inner = ir::allNodes(*nodes[i]->g(c10::attr::Subgraph));
+    nodes.insert(nodes.end(), inner.begin(), inner.end());
   }
-  return nullptr;
+  return nodes;
 }
 
 }  // namespace
@@ -34,14 +48,15 @@ const Calls::Facts& Calls::factsOf(Function& function) {
   Facts facts;
   const auto* compiled = torch::jit::tryToGraphFunction(function);
   if (compiled != nullptr) {
-    for (const Node* node : ir::allNodes(*compiled->graph())) {
+    for (const Node* node : nodesOf(*compiled->graph())) {
       ++facts.operations;
-      if (node->kind() == c10::prim::Loop && facts.loop == nullptr) facts.loop = node;
-      Function* callee = calleeOf(*node);
+      Function* callee = isCall(*node) ? calleeOf(*node) : nullptr;
+      const bool isEndless = node->kind() == c10::prim::Loop || (isCall(*node) && callee == nullptr);
+      if (isEndless && facts.endless == nullptr) facts.endless = node;
       if (callee == nullptr) continue;
       const Facts& inner = factsOf(*callee);
       facts.operations = std::min(kMost, facts.operations + inner.operations);
-      if (facts.loop == nullptr) facts.loop = inner.loop;
+      if (facts.endless == nullptr) facts.endless = inner.endless;
     }
   }
   return known_.emplace(&function, facts).first->second;
@@ -49,6 +64,6 @@ const Calls::Facts& Calls::factsOf(Function& function) {
 
 uint64_t Calls::writtenOut(Function& function) { return factsOf(function).operations; }
 
-const Node* Calls::loopIn(Function& function) { return factsOf(function).loop; }
+const Node* Calls::mayNotEnd(Function& function) { return factsOf(function).endless; }
 
 }  // namespace espalier

@@ -21,13 +21,14 @@ class Calls {
   static constexpr uint64_t kMost = 10'000'000;
   uint64_t writtenOut(torch::jit::Function& function);
 
-  // The first loop in a function or in what it calls; null where there is none.
-  const torch::jit::Node* loopIn(torch::jit::Function& function);
+  // The first loop in a function or in what it calls or forks, or the first call over an interface, behind
+  // which there may be one; null where there is none.
+  const torch::jit::Node* mayNotEnd(torch::jit::Function& function);
 
  private:
   struct Facts {
     uint64_t operations = 0;
-    const torch::jit::Node* loop = nullptr;
+    const torch::jit::Node* endless = nullptr;
   };
   const Facts& factsOf(torch::jit::Function& function);
 

@@ -124,9 +124,11 @@ class Scanner {
            "' come to ", Calls::kMost, " operations and more when each is written out", kRemedy);
     }
     // Loading runs this one.
-    const torch::jit::Node* loop = function.name() == "__setstate__" ? calls_.loopIn(function) : nullptr;
-    if (loop != nullptr)
-      refuseUse(placeOf(loop->sourceRange()), "a loop while it is loaded, which may never end");
+    const torch::jit::Node* endless =
+        function.name() == "__setstate__" ? calls_.mayNotEnd(function) : nullptr;
+    if (endless == nullptr) return;
+    const char* what = endless->kind() == c10::prim::Loop ? "a loop" : "a call over an interface";
+    refuseUse(placeOf(endless->sourceRange()), what, " while it is loaded, which may never end");
   }
 
   void scan(torch::jit::Block* block) {
