@@ -9,3 +9,7 @@ export const machine = <More extends object>(more: More) => ({
 });
 
 export const today = () => new Date().toISOString().slice(0, 10);
+
+/** What was typed for them. */
+export const commandOf = (script: string, argv: readonly string[]) =>
+  [`npm run ${script}`, ...(argv.length > 0 ? ['--', ...argv] : [])].join(' ');

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { machine, today } from '../origin.js';
+import { commandOf, machine, today } from '../origin.js';
 import { type CrashResult, crash, lineOf, type Subject, type Tally } from './crash.js';
 
 // Several methods, each long enough to be killed anywhere.
@@ -33,7 +33,10 @@ export async function crashCommand(argv: string[]): Promise<number> {
   const log = (line: string) => console.log(line);
   const result = await crash({ subjects: kSubjects, count, seed, minutes, log });
   fs.mkdirSync(path.dirname(values.out), { recursive: true });
-  fs.writeFileSync(values.out, `${JSON.stringify(record(result, count, seed), null, 2)}\n`);
+  fs.writeFileSync(
+    values.out,
+    `${JSON.stringify({ command: commandOf('crash', argv), ...record(result, count, seed) }, null, 2)}\n`,
+  );
   console.log(`\n${result.tallies.map(lineOf).join('\n')}`);
   for (const { recipe, failures } of result.tallies)
     for (const failure of failures) console.log(`${recipe}: ${failure}`);

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { doctor } from '../../lib/doctor.js';
-import { machine, today } from '../origin.js';
+import { commandOf, machine, today } from '../origin.js';
 import { formats } from './formats/index.js';
 import { type FuzzOptions, type FuzzResult, fuzz } from './fuzz.js';
 import { Mutants } from './mutants.js';
@@ -14,9 +14,9 @@ export async function record(
   { seed, count, formats: of, child }: FuzzOptions,
 ) {
   const { libtorch } = await doctor();
-  const options = [...(child ? ['--sanitize'] : []), ...(seed === 1 ? [] : [`--seed ${seed}`])];
+  const options = [...(child ? ['--sanitize'] : []), ...(seed === 1 ? [] : ['--seed', `${seed}`])];
   return {
-    command: ['npm run fuzz', ...(options.length > 0 ? ['--', ...options] : [])].join(' '),
+    command: commandOf('fuzz', options),
     date: today(),
     machine: machine({ versions: { libtorch: libtorch.found?.version ?? 'unknown' } }),
     seed,
