@@ -36,13 +36,18 @@ const duel = (script: string, goal: number, ...args: string[]) => ({
 });
 
 /** Steps of a network of bench/pytorch/nets.py: the mean loss tells whether both did the same. */
-const training = (net: string, precision: 'float32' | 'bfloat16', goals: Case['goals']): Case => ({
+const training = (
+  net: string,
+  precision: 'float32' | 'bfloat16',
+  steps: number,
+  goals: Case['goals'],
+): Case => ({
   name: `train-${net}${precision === 'float32' ? '' : '-bf16'}`,
-  title: `${net === 'convnet' ? 16 : precision === 'float32' ? 20 : 40} steps of supervised training of ${net}, ${precision}`,
+  title: `${steps} steps of supervised training of ${net}, ${precision}`,
   sides: {
-    [OURS]: node('train', net, precision),
-    eager: python('train', net, precision, 'eager'),
-    compiled: python('train', net, precision, 'compiled'),
+    [OURS]: node('train', net, precision, String(steps)),
+    eager: python('train', net, precision, String(steps), 'eager'),
+    compiled: python('train', net, precision, String(steps), 'compiled'),
   },
   goals,
   tolerance: precision === 'float32' ? 0.01 : 0.05,
@@ -51,13 +56,13 @@ const training = (net: string, precision: 'float32' | 'bfloat16', goals: Case['g
 });
 
 /** Training with learned thresholds. */
-const learnedThreshold = (batch: number): Case => ({
+const learnedThreshold = (batch: number, steps: number): Case => ({
   name: `ltp-resnet18-${batch}`,
-  title: `${batch <= 32 ? 20 : 5} steps of prune.learnedThreshold, ResNet-18, batches of ${batch} of 3 x 32 x 32`,
+  title: `${steps} steps of prune.learnedThreshold, ResNet-18, batches of ${batch} of 3 x 32 x 32`,
   sides: {
-    [OURS]: node('ltp', String(batch)),
-    'dense step': python('ltp', String(batch), 'dense'),
-    eager: python('ltp', String(batch), 'ltp'),
+    [OURS]: node('ltp', String(batch), String(steps)),
+    'dense step': python('ltp', String(batch), String(steps), 'dense'),
+    eager: python('ltp', String(batch), String(steps), 'ltp'),
   },
   controls: ['dense step'],
   goals: { 'dense step': 1 / 1.03, eager: 1 },
@@ -74,12 +79,12 @@ export const cases: Case[] = [
     tolerance: 0,
     difference: absolute,
   },
-  training('convnet', 'float32', { eager: 1.5, compiled: 1 }),
-  training('convnet', 'bfloat16', { eager: 1.5, compiled: 1 }),
-  training('resnet18', 'float32', { eager: 1.05, compiled: 1 }),
-  training('resnet18', 'bfloat16', { eager: 1.05, compiled: 1 }),
-  learnedThreshold(32),
-  learnedThreshold(128),
+  training('convnet', 'float32', 16, { eager: 1.5, compiled: 1 }),
+  training('convnet', 'bfloat16', 16, { eager: 1.5, compiled: 1 }),
+  training('resnet18', 'float32', 16, { eager: 1.05, compiled: 1 }),
+  training('resnet18', 'bfloat16', 24, { eager: 1.05, compiled: 1 }),
+  learnedThreshold(32, 16),
+  learnedThreshold(128, 4),
   {
     name: 'evaluate-domains',
     title: 'evaluate.domains: three models on four domains',

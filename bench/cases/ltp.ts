@@ -4,8 +4,7 @@ import { stepsOf } from './digits.js';
 
 // Steps in which thresholds are learned; the same start and batches as bench/pytorch/ltp.py.
 const { threads, device, args } = asked();
-const batchSize = Number(args[0]);
-const steps = batchSize <= 32 ? 20 : 5;
+const [batchSize = 0, steps = 0] = args.map(Number);
 const options = {
   epochs: 1,
   fineTuneEpochs: 0,

@@ -4,9 +4,9 @@ import { stepsOf } from './digits.js';
 
 // Steps of SGD with momentum; the same start and batches as bench/pytorch/train.py.
 const { threads, device, args } = asked();
-const [net = '', precision] = args as [string, 'float32' | 'bfloat16'];
-const [steps, batchSize, select] =
-  net === 'resnet18' ? [precision === 'float32' ? 20 : 40, 32, 128] : [16, 128, 512];
+const [net, precision] = args as [string, 'float32' | 'bfloat16'];
+const steps = Number(args[2]);
+const [batchSize, select] = net === 'resnet18' ? [32, 128] : [128, 512];
 const options = {
   epochs: 1,
   batchSize,

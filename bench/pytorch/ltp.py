@@ -1,6 +1,6 @@
 """Steps of a ResNet-18: dense, or with learned thresholds (Azarian et al. 2020), the gates by autograd.
 
-arguments: BATCH dense|ltp
+arguments: BATCH STEPS dense|ltp
 """
 
 import torch
@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy
 import nets
 from digits import Samples
 
-BATCH, form = int(ARGUMENTS[0]), ARGUMENTS[1]
-STEPS, SELECT = (20 if BATCH <= 32 else 5), 8
+BATCH, STEPS, form = int(ARGUMENTS[0]), int(ARGUMENTS[1]), ARGUMENTS[2]
+SELECT = 8
 # A larger rate, and rounding alone drives two trainings of this network apart.
 RATE, MOMENTUM, COST, TEMPERATURE, THRESHOLD_RATE = 0.0003, 0.9, 1e-7, 0.01, 1e-6
 source = Samples("mnist", (STEPS + 1) * BATCH, SELECT)

@@ -1,7 +1,7 @@
 """Steps of supervised training of a network of nets.py, data in memory as bytes, the fused optimiser, channels-last:
 eager, or compiled by torch.compile, which is timed apart.
 
-arguments: NET PRECISION FORM
+arguments: NET PRECISION STEPS FORM
 """
 
 import torch
@@ -11,11 +11,12 @@ from torch.nn.functional import cross_entropy
 import nets
 from digits import Samples
 
-name, precision, form = ARGUMENTS
+name, precision, steps, form = ARGUMENTS
 # Larger, and rounding alone drives two trainings of the deep one apart.
 RATE = 0.0003 if name == "resnet18" else 0.05
 half = precision == "bfloat16"
-STEPS, BATCH, SELECT = (40 if half else 20, 32, 128) if name == "resnet18" else (16, 128, 512)
+STEPS = int(steps)
+BATCH, SELECT = (32, 128) if name == "resnet18" else (128, 512)
 source = Samples("mnist", (STEPS + 1) * BATCH, SELECT)
 
 
