@@ -27,11 +27,13 @@ at::Tensor averagePool(const at::Tensor& input, int64_t height, int64_t width) {
   at::Tensor output = emptyImages(input, height, width);
   const cpu::Image from = imageOf(input);
   const cpu::Image to = imageOf(output);
-  const auto* x = input.const_data_ptr<float>();
-  auto* y = output.mutable_data_ptr<float>();
-  const cpu::PixelPasses& passes = cpu::pixelPasses();
-  forEachSample(input, [&](int64_t sample) {
-    passes.average(x + sample * sizeOf(from), from, to, y + sample * sizeOf(to));
+  withElement(input, [&]<class Element>() {
+    const auto* x = dataOf<Element>(input);
+    auto* y = mutableDataOf<Element>(output);
+    const auto& passes = cpu::pixelPasses<Element>();
+    forEachSample(input, [&](int64_t sample) {
+      passes.average(x + sample * sizeOf(from), from, to, y + sample * sizeOf(to));
+    });
   });
   return output;
 }
@@ -43,11 +45,13 @@ at::Tensor averagePoolBackward(const at::Tensor& gradient, int64_t height, int64
   at::Tensor dInput = emptyImages(gradient, height, width);
   const cpu::Image from = imageOf(dInput);
   const cpu::Image to = imageOf(gradient);
-  const auto* dy = gradient.const_data_ptr<float>();
-  auto* dx = dInput.mutable_data_ptr<float>();
-  const cpu::PixelPasses& passes = cpu::pixelPasses();
-  forEachSample(gradient, [&](int64_t sample) {
-    passes.averageGradient(dy + sample * sizeOf(to), from, to, dx + sample * sizeOf(from));
+  withElement(gradient, [&]<class Element>() {
+    const auto* dy = dataOf<Element>(gradient);
+    auto* dx = mutableDataOf<Element>(dInput);
+    const auto& passes = cpu::pixelPasses<Element>();
+    forEachSample(gradient, [&](int64_t sample) {
+      passes.averageGradient(dy + sample * sizeOf(to), from, to, dx + sample * sizeOf(from));
+    });
   });
   return dInput;
 }

@@ -58,15 +58,16 @@ std::vector<float> affinesOf(const at::Tensor& weight, const at::Tensor& bias, c
 }
 
 // Row 0: means, row 1: 1 / sqrt(variance + epsilon).
+template <class Element>
 at::Tensor takeStatistics(const at::Tensor& x, const at::Tensor& runningMean,
                           const at::Tensor& runningVariance, double momentum, double epsilon) {
-  const cpu::PixelPasses& passes = cpu::pixelPasses();
+  const auto& passes = cpu::pixelPasses<Element>();
   const cpu::Image image = imageOf(x);
   const int64_t channels = image.channels;
   const auto count = static_cast<double>(x.size(0) * image.height * image.width);
-  at::Tensor statistics = at::empty({2, channels}, x.options().memory_format(at::MemoryFormat::Contiguous));
+  at::Tensor statistics = at::empty({2, channels}, at::kFloat);
   auto* mean = statistics.mutable_data_ptr<float>();
-  const auto* data = x.const_data_ptr<float>();
+  const auto* data = dataOf<Element>(x);
   const std::vector<double> sums = addUp(x, channels, [&](int64_t sample, double* row) {
     passes.sums(data + sample * sizeOf(image), image, row);
   });
@@ -126,9 +127,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
       ": expected running_mean and running_var where training is off, received none");
   const at::Tensor statistics =
       training
-          ? takeStatistics(input, orUndefined(runningMean), orUndefined(runningVariance), momentum, epsilon)
+          ? withElement(input,
+                        [&]<class Element>() {
+                          return takeStatistics<Element>(input, orUndefined(runningMean),
+                                                         orUndefined(runningVariance), momentum, epsilon);
+                        })
           : knownStatistics(orUndefined(runningMean), orUndefined(runningVariance), epsilon);
-  const cpu::PixelPasses& passes = cpu::pixelPasses();
   const cpu::Image image = imageOf(input);
   const std::vector<float> values = affinesOf(orUndefined(weight), orUndefined(bias), statistics);
   const cpu::Affines affines = {values.data(), values.data() + channels};
@@ -136,17 +140,20 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluForward(
   at::Tensor output = emptyImages(input, image.height / shrink, image.width / shrink);
   at::Tensor chosen = pooled ? at::empty_like(output, output.options().dtype(at::kInt))
                              : at::empty({0}, at::TensorOptions().dtype(at::kInt));
-  const auto* from = input.const_data_ptr<float>();
-  auto* to = output.mutable_data_ptr<float>();
   auto* where = chosen.mutable_data_ptr<int32_t>();
   const int64_t size = sizeOf(image);
-  forEachSample(input, [&](int64_t sample) {
-    if (pooled) {
-      passes.reluPool(from + sample * size, image, affines, to + sample * size / 4,
-                      where + sample * size / 4);
-    } else {
-      passes.relu(from + sample * size, image, affines, to + sample * size);
-    }
+  withElement(input, [&]<class Element>() {
+    const auto& passes = cpu::pixelPasses<Element>();
+    const auto* from = dataOf<Element>(input);
+    auto* to = mutableDataOf<Element>(output);
+    forEachSample(input, [&](int64_t sample) {
+      if (pooled) {
+        passes.reluPool(from + sample * size, image, affines, to + sample * size / 4,
+                        where + sample * size / 4);
+      } else {
+        passes.relu(from + sample * size, image, affines, to + sample * size);
+      }
+    });
   });
   return {output, statistics, chosen};
 }
@@ -165,23 +172,20 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
   const int64_t shrink = pooled ? 2 : 1;
   const std::vector<int64_t> shape = {input.size(0), channels, input.size(2) / shrink,
                                       input.size(3) / shrink};
-  TORCH_CHECK_VALUE(isFloat(gradient) && gradient.sizes() == at::IntArrayRef(shape) &&
-                        gradient.is_contiguous(at::MemoryFormat::ChannelsLast) &&
-                        (!pooled || chosen.sizes() == gradient.sizes()),
-                    kOp, ": expected a channels-last gradient of shape ", shape, ", found ", gradient.sizes(),
-                    " with strides ", gradient.strides());
+  TORCH_CHECK_VALUE(
+      areImages(gradient) && gradient.scalar_type() == input.scalar_type() &&
+          gradient.sizes() == at::IntArrayRef(shape) && (!pooled || chosen.sizes() == gradient.sizes()),
+      kOp, ": expected a channels-last gradient in ", input.scalar_type(), " of shape ", shape, ", found ",
+      gradient.scalar_type(), " ", gradient.sizes(), " with strides ", gradient.strides());
   TORCH_CHECK_VALUE(isFloat(statistics) && statistics.is_contiguous() && statistics.dim() == 2 &&
                         statistics.size(0) == 2 && statistics.size(1) == channels,
                     kOp, ": expected the statistics of the forward, found ", statistics.sizes());
   const at::Tensor weight = orUndefined(optionalWeight);
   const at::Tensor bias = orUndefined(optionalBias);
-  const cpu::PixelPasses& passes = cpu::pixelPasses();
   const cpu::Image image = imageOf(input);
   const int64_t size = sizeOf(image);
   const std::vector<float> values = affinesOf(weight, bias, statistics);
   const cpu::Affines affines = {values.data(), values.data() + channels};
-  const auto* from = input.const_data_ptr<float>();
-  const auto* given = gradient.const_data_ptr<float>();
   const auto* mean = statistics.const_data_ptr<float>();
   const auto* where = chosen.const_data_ptr<int32_t>();
   const bool wantsWeight = weight.defined() && wanted[1];
@@ -189,14 +193,19 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
   // Sums of dy, then of dy (x - mean).
   std::vector<double> sums(static_cast<size_t>(2 * channels));
   if (training || wantsWeight || wantsBias) {
-    sums = addUp(input, 2 * channels, [&](int64_t sample, double* row) {
-      const float* x = from + sample * size;
-      if (pooled) {
-        passes.pooledGradientSums(x, image, mean, given + sample * size / 4, where + sample * size / 4, row,
-                                  row + channels);
-      } else {
-        passes.gradientSums(x, image, affines, mean, given + sample * size, row, row + channels);
-      }
+    withElement(input, [&]<class Element>() {
+      const auto& passes = cpu::pixelPasses<Element>();
+      const auto* from = dataOf<Element>(input);
+      const auto* given = dataOf<Element>(gradient);
+      sums = addUp(input, 2 * channels, [&](int64_t sample, double* row) {
+        const Element* x = from + sample * size;
+        if (pooled) {
+          passes.pooledGradientSums(x, image, mean, given + sample * size / 4, where + sample * size / 4, row,
+                                    row + channels);
+        } else {
+          passes.gradientSums(x, image, affines, mean, given + sample * size, row, row + channels);
+        }
+      });
     });
   }
   at::Tensor dWeight = at::empty({wantsWeight ? channels : 0}, statistics.options());
@@ -218,18 +227,23 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBackward(
   if (!wanted[0]) return {at::empty({0}, statistics.options()), dWeight, dBias};
   const cpu::InputGradients parts = {affines.scale, slopes.data(), mean, offsets.data()};
   at::Tensor dInput = emptyImages(input, image.height, image.width);
-  auto* to = dInput.mutable_data_ptr<float>();
-  forEachSample(input, [&](int64_t sample) {
-    const float* x = from + sample * size;
-    if (pooled && !training) {
-      passes.routedGradient(image, affines.scale, given + sample * size / 4, where + sample * size / 4,
-                            to + sample * size);
-    } else if (pooled) {
-      passes.pooledGradient(x, image, parts, given + sample * size / 4, where + sample * size / 4,
-                            to + sample * size);
-    } else {
-      passes.gradient(x, image, affines, parts, given + sample * size, to + sample * size);
-    }
+  withElement(input, [&]<class Element>() {
+    const auto& passes = cpu::pixelPasses<Element>();
+    const auto* from = dataOf<Element>(input);
+    const auto* given = dataOf<Element>(gradient);
+    auto* to = mutableDataOf<Element>(dInput);
+    forEachSample(input, [&](int64_t sample) {
+      const Element* x = from + sample * size;
+      if (pooled && !training) {
+        passes.routedGradient(image, affines.scale, given + sample * size / 4, where + sample * size / 4,
+                              to + sample * size);
+      } else if (pooled) {
+        passes.pooledGradient(x, image, parts, given + sample * size / 4, where + sample * size / 4,
+                              to + sample * size);
+      } else {
+        passes.gradient(x, image, affines, parts, given + sample * size, to + sample * size);
+      }
+    });
   });
   return {dInput, dWeight, dBias};
 }
@@ -240,17 +254,17 @@ at::Tensor reluPool(const at::Tensor& input) {
   const cpu::Image image = imageOf(input);
   const int64_t size = sizeOf(image);
   at::Tensor output = emptyImages(input, image.height / 2, image.width / 2);
-  const auto* from = input.const_data_ptr<float>();
-  auto* to = output.mutable_data_ptr<float>();
-  const cpu::PixelPasses& passes = cpu::pixelPasses();
-  forEachSample(input,
-                [&](int64_t sample) { passes.pool(from + sample * size, image, to + sample * size / 4); });
+  withElement(input, [&]<class Element>() {
+    const auto* from = dataOf<Element>(input);
+    auto* to = mutableDataOf<Element>(output);
+    const auto& passes = cpu::pixelPasses<Element>();
+    forEachSample(input,
+                  [&](int64_t sample) { passes.pool(from + sample * size, image, to + sample * size / 4); });
+  });
   return output;
 }
 
-const cpu::PixelPasses& cpu::pixelPasses() {
-  return forMachine(&kPixelsAvx512, &kPixelsAvx2, &kPixelsDefault);
-}
+const cpu::Pixels& cpu::pixels() { return forMachine(&kPixelsAvx512, &kPixelsAvx2, &kPixelsDefault); }
 
 TORCH_LIBRARY_IMPL(espalier, CPU, m) {
   m.impl("batch_norm_relu_forward_", TORCH_FN(batchNormReluForward));

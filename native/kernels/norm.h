@@ -8,7 +8,8 @@
 #include "kernels/ops.h"
 
 // Batch norm, the relu behind it, and with `pooled` the maximum of 2 x 2 windows behind that,
-// over channels-last float32 images [N, C, H, W] on the CPU.
+// over channels-last images [N, C, H, W] in float32 or bfloat16 on the CPU; weights, statistics and their
+// gradients are float32.
 namespace espalier::kernels {
 
 using OptionalTensor = std::optional<at::Tensor>;

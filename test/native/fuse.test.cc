@@ -8,6 +8,7 @@
 #include "check.h"
 #include "core/graph/walk.h"
 #include "core/model.h"
+#include "core/train/autocast.h"
 #include "core/zoo/zoo.h"
 
 using namespace espalier;
@@ -235,6 +236,37 @@ TEST("fuse: a network trains as its plain graph does, whatever its images' layou
       EXPECT(found[i].is_contiguous() == expected[i].is_contiguous());
       EXPECT(other[i].defined());
     }
+  }
+}
+
+TEST("fuse: in bfloat16 a network's gradients are those of its plain graph but for rounding") {
+  CreateOptions options;
+  options.widths = std::vector<int64_t>{8, 20, 16};
+  options.seed = 3;
+  const auto model = createModel(options);
+  torch::manual_seed(4);
+  const at::Tensor images = torch::rand({16, 3, 32, 32});
+  const auto gradients = [&](bool fused, Precision precision) {
+    const auto twin = model->clone();
+    const AutocastScope autocast(c10::DeviceType::CPU, precision);
+    const at::Tensor logits =
+        fused ? twin->trainingLogits(images, Mode::kTrain) : twin->logits(images, Mode::kTrain);
+    EXPECT(precision == Precision::kFloat32 || logits.scalar_type() == at::kBFloat16);
+    logits.to(at::kFloat).log_softmax(1).select(1, 0).sum().backward();
+    std::vector<at::Tensor> all;
+    for (const ParameterInfo& info : twin->parameters()) all.push_back(info.tensor.grad());
+    return all;
+  };
+  const auto exact = gradients(false, Precision::kFloat32);
+  const auto plain = gradients(false, Precision::kBfloat16);
+  const auto found = gradients(true, Precision::kBfloat16);
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const double largest = exact[i].norm().item<double>();
+    const double gap = (found[i] - exact[i]).norm().item<double>();
+    const double usual = (plain[i] - exact[i]).norm().item<double>();
+    // As far from float32 as the plain graph is, not further.
+    if (gap > 1.5 * usual + 1e-3 * largest)
+      throw Failure(text("gradient ", i, " is off by ", gap, ", the plain one by ", usual, " of ", largest));
   }
 }
 

@@ -140,7 +140,8 @@ at::Tensor batchNormRelu(const at::Tensor& input, const OptionalTensor& weight, 
 
 // Convolutions and the kernels are fastest with the channels side by side; what follows keeps that layout.
 at::Tensor channelsLast(const at::Tensor& input) {
-  if (!input.is_cpu() || input.scalar_type() != at::kFloat || input.dim() != 4) return input;
+  const bool isKnown = input.scalar_type() == at::kFloat || input.scalar_type() == at::kBFloat16;
+  if (!input.is_cpu() || !isKnown || input.dim() != 4) return input;
   // One channel is in either layout already; its strides have to say so.
   if (input.size(1) == 1 && input.is_contiguous()) {
     const int64_t width = input.size(3);

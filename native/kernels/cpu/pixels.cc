@@ -10,8 +10,6 @@ namespace {
 constexpr int kLanes = 16;
 constexpr int64_t kBlock = 64;
 
-#define ESPALIER_INLINE inline __attribute__((always_inline))
-
 ESPALIER_INLINE float relued(float z) { return z <= 0 ? 0 : z; }
 
 // body.template operator()<width>(first): `width` channels from `first` on.
@@ -50,20 +48,22 @@ ESPALIER_INLINE void addUp(int64_t pixels, double* sums, double* others, const T
   for (int i = 0; i < kWidth; ++i) others[i] += totalOther[i];
 }
 
-void sums(const float* x, const Image& image, double* sums) {
+template <class Element>
+void sums(const Element* x, const Image& image, double* sums) {
   const int64_t stride = image.channels;
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
-    const float* from = x + first;
+    const Element* from = x + first;
     addUp<kWidth>(image.height * image.width, sums + first, nullptr,
                   [from, stride](int64_t pixel, int i, float& sum, float&)
                       __attribute__((always_inline)) { sum += from[pixel * stride + i]; });
   });
 }
 
-void squares(const float* x, const Image& image, const float* mean, double* squares) {
+template <class Element>
+void squares(const Element* x, const Image& image, const float* mean, double* squares) {
   const int64_t stride = image.channels;
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
-    const float* from = x + first;
+    const Element* from = x + first;
     const Values<kWidth> means(mean + first);
     addUp<kWidth>(image.height * image.width, squares + first, nullptr,
                   [&](int64_t pixel, int i, float& sum, float&) __attribute__((always_inline)) {
@@ -73,14 +73,15 @@ void squares(const float* x, const Image& image, const float* mean, double* squa
   });
 }
 
-void relu(const float* x, const Image& image, Affines affines, float* y) {
+template <class Element>
+void relu(const Element* x, const Image& image, Affines affines, Element* y) {
   const int64_t stride = image.channels;
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     const Values<kWidth> scale(affines.scale + first);
     const Values<kWidth> shift(affines.shift + first);
     for (int64_t pixel = 0; pixel < image.height * image.width; ++pixel) {
-      const float* __restrict from = x + pixel * stride + first;
-      float* __restrict to = y + pixel * stride + first;
+      const Element* __restrict from = x + pixel * stride + first;
+      Element* __restrict to = y + pixel * stride + first;
       for (int i = 0; i < kWidth; ++i) to[i] = relued(scale.lane[i] * from[i] + shift.lane[i]);
     }
   });
@@ -98,17 +99,18 @@ ESPALIER_INLINE void forWindows(const Image& image, const Window& window) {
   }
 }
 
-void reluPool(const float* x, const Image& image, Affines affines, float* y, int32_t* chosen) {
+template <class Element>
+void reluPool(const Element* x, const Image& image, Affines affines, Element* y, int32_t* chosen) {
   const int64_t line = image.width * image.channels;
   forGroups(image.channels, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     const Values<kWidth> scale(affines.scale + first);
     const Values<kWidth> shift(affines.shift + first);
     forWindows(image, [&](int64_t out, int64_t in) __attribute__((always_inline)) {
-      const float* __restrict from = x + in + first;
-      float* __restrict to = y + out + first;
+      const Element* __restrict from = x + in + first;
+      Element* __restrict to = y + out + first;
       int32_t* __restrict where = chosen + out + first;
       for (int i = 0; i < kWidth; ++i) {
-        const float* at = from + i;
+        const Element* at = from + i;
         const float a = scale.lane[i] * at[0] + shift.lane[i];
         const float b = scale.lane[i] * at[image.channels] + shift.lane[i];
         const float c = scale.lane[i] * at[line] + shift.lane[i];
@@ -131,14 +133,15 @@ void reluPool(const float* x, const Image& image, Affines affines, float* y, int
   });
 }
 
-void pool(const float* x, const Image& image, float* y) {
+template <class Element>
+void pool(const Element* x, const Image& image, Element* y) {
   const int64_t line = image.width * image.channels;
   forGroups(image.channels, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     forWindows(image, [&](int64_t out, int64_t in) __attribute__((always_inline)) {
-      const float* __restrict from = x + in + first;
-      float* __restrict to = y + out + first;
+      const Element* __restrict from = x + in + first;
+      Element* __restrict to = y + out + first;
       for (int i = 0; i < kWidth; ++i) {
-        const float* at = from + i;
+        const Element* at = from + i;
         float most = at[0];
         const float b = at[image.channels];
         most = (b > most) | (b != b) ? b : most;
@@ -152,15 +155,16 @@ void pool(const float* x, const Image& image, float* y) {
   });
 }
 
-void gradientSums(const float* x, const Image& image, Affines affines, const float* mean, const float* dy,
+template <class Element>
+void gradientSums(const Element* x, const Image& image, Affines affines, const float* mean, const Element* dy,
                   double* sums, double* centred) {
   const int64_t stride = image.channels;
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     const Values<kWidth> scale(affines.scale + first);
     const Values<kWidth> shift(affines.shift + first);
     const Values<kWidth> means(mean + first);
-    const float* from = x + first;
-    const float* given = dy + first;
+    const Element* from = x + first;
+    const Element* given = dy + first;
     addUp<kWidth>(image.height * image.width, sums + first, centred + first,
                   [&](int64_t pixel, int i, float& sum, float& other) __attribute__((always_inline)) {
                     const float value = from[pixel * stride + i];
@@ -172,8 +176,9 @@ void gradientSums(const float* x, const Image& image, Affines affines, const flo
   });
 }
 
-void gradient(const float* x, const Image& image, Affines affines, InputGradients parts, const float* dy,
-              float* dx) {
+template <class Element>
+void gradient(const Element* x, const Image& image, Affines affines, InputGradients parts, const Element* dy,
+              Element* dx) {
   const int64_t stride = image.channels;
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     const Values<kWidth> scale(affines.scale + first);
@@ -182,9 +187,9 @@ void gradient(const float* x, const Image& image, Affines affines, InputGradient
     const Values<kWidth> mean(parts.mean + first);
     const Values<kWidth> offset(parts.offset + first);
     for (int64_t pixel = 0; pixel < image.height * image.width; ++pixel) {
-      const float* __restrict from = x + pixel * stride + first;
-      const float* __restrict given = dy + pixel * stride + first;
-      float* __restrict to = dx + pixel * stride + first;
+      const Element* __restrict from = x + pixel * stride + first;
+      const Element* __restrict given = dy + pixel * stride + first;
+      Element* __restrict to = dx + pixel * stride + first;
       for (int i = 0; i < kWidth; ++i) {
         const float arriving = given[i];
         const float dz = scale.lane[i] * from[i] + shift.lane[i] <= 0 ? 0 : arriving;
@@ -195,7 +200,8 @@ void gradient(const float* x, const Image& image, Affines affines, InputGradient
 }
 
 // Only where a window's maximum stands does a gradient arrive: the sums go over windows.
-void pooledGradientSums(const float* x, const Image& image, const float* mean, const float* dy,
+template <class Element>
+void pooledGradientSums(const Element* x, const Image& image, const float* mean, const Element* dy,
                         const int32_t* chosen, double* sums, double* centred) {
   const int64_t stride = image.channels;
   const int64_t line = image.width * stride;
@@ -203,12 +209,12 @@ void pooledGradientSums(const float* x, const Image& image, const float* mean, c
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     const Values<kWidth> means(mean + first);
     for (int64_t row = 0; row < image.height / 2; ++row) {
-      const float* from = x + 2 * row * line + first;
-      const float* given = dy + row * columns * stride + first;
+      const Element* from = x + 2 * row * line + first;
+      const Element* given = dy + row * columns * stride + first;
       const int32_t* where = chosen + row * columns * stride + first;
       addUp<kWidth>(columns, sums + first, centred + first,
                     [&](int64_t column, int i, float& sum, float& other) __attribute__((always_inline)) {
-                      const float* at = from + 2 * column * stride + i;
+                      const Element* at = from + 2 * column * stride + i;
                       const int32_t k = where[column * stride + i];
                       const float a = at[0];
                       const float b = at[stride];
@@ -227,20 +233,21 @@ void pooledGradientSums(const float* x, const Image& image, const float* mean, c
 }
 
 // All four places of a window at once, and nothing else: more, and the compiler makes branches of it.
-void routedGradient(const Image& image, const float* scale, const float* dy, const int32_t* chosen,
-                    float* dx) {
+template <class Element>
+void routedGradient(const Image& image, const float* scale, const Element* dy, const int32_t* chosen,
+                    Element* dx) {
   const int64_t stride = image.channels;
   const int64_t line = image.width * stride;
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     const Values<kWidth> scales(scale + first);
     forWindows(image, [&](int64_t out, int64_t in) __attribute__((always_inline)) {
-      const float* __restrict given = dy + out + first;
+      const Element* __restrict given = dy + out + first;
       const int32_t* __restrict where = chosen + out + first;
-      float* upperLeft = dx + in + first;
-      float* __restrict a = upperLeft;
-      float* __restrict b = upperLeft + stride;
-      float* __restrict c = upperLeft + line;
-      float* __restrict d = upperLeft + line + stride;
+      Element* upperLeft = dx + in + first;
+      Element* __restrict a = upperLeft;
+      Element* __restrict b = upperLeft + stride;
+      Element* __restrict c = upperLeft + line;
+      Element* __restrict d = upperLeft + line + stride;
       for (int i = 0; i < kWidth; ++i) {
         const float share = scales.lane[i] * given[i];
         const int32_t k = where[i];
@@ -253,8 +260,9 @@ void routedGradient(const Image& image, const float* scale, const float* dy, con
   });
 }
 
-void pooledGradient(const float* x, const Image& image, InputGradients parts, const float* dy,
-                    const int32_t* chosen, float* dx) {
+template <class Element>
+void pooledGradient(const Element* x, const Image& image, InputGradients parts, const Element* dy,
+                    const int32_t* chosen, Element* dx) {
   routedGradient(image, parts.scale, dy, chosen, dx);
   const int64_t stride = image.channels;
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
@@ -262,9 +270,10 @@ void pooledGradient(const float* x, const Image& image, InputGradients parts, co
     const Values<kWidth> mean(parts.mean + first);
     const Values<kWidth> offset(parts.offset + first);
     for (int64_t pixel = 0; pixel < image.height * image.width; ++pixel) {
-      const float* __restrict from = x + pixel * stride + first;
-      float* __restrict to = dx + pixel * stride + first;
-      for (int i = 0; i < kWidth; ++i) to[i] += slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i];
+      const Element* __restrict from = x + pixel * stride + first;
+      Element* __restrict to = dx + pixel * stride + first;
+      for (int i = 0; i < kWidth; ++i)
+        to[i] = to[i] + slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i];
     }
   });
 }
@@ -288,17 +297,18 @@ ESPALIER_INLINE void forSpans(const Image& image, const Image& small, const Wind
   }
 }
 
-void average(const float* x, const Image& image, const Image& small, float* y) {
+template <class Element>
+void average(const Element* x, const Image& image, const Image& small, Element* y) {
   forGroups(image.channels, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     forSpans(image, small, [&](Span rows, Span columns, int64_t out) __attribute__((always_inline)) {
       float total[kWidth] = {};
       for (int64_t row = rows.begin; row < rows.end; ++row) {
         for (int64_t column = columns.begin; column < columns.end; ++column) {
-          const float* __restrict from = x + (row * image.width + column) * image.channels + first;
+          const Element* __restrict from = x + (row * image.width + column) * image.channels + first;
           for (int i = 0; i < kWidth; ++i) total[i] += from[i];
         }
       }
-      float* __restrict to = y + out + first;
+      Element* __restrict to = y + out + first;
       const auto height = static_cast<float>(rows.end - rows.begin);
       const auto width = static_cast<float>(columns.end - columns.begin);
       for (int i = 0; i < kWidth; ++i) to[i] = total[i] / height / width;
@@ -306,7 +316,8 @@ void average(const float* x, const Image& image, const Image& small, float* y) {
   });
 }
 
-void averageGradient(const float* dy, const Image& image, const Image& small, float* dx) {
+template <class Element>
+void averageGradient(const Element* dy, const Image& image, const Image& small, Element* dx) {
   for (int64_t i = 0; i < image.height * image.width * image.channels; ++i) dx[i] = 0;
   forGroups(image.channels, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     forSpans(image, small, [&](Span rows, Span columns, int64_t out) __attribute__((always_inline)) {
@@ -316,26 +327,37 @@ void averageGradient(const float* dy, const Image& image, const Image& small, fl
       for (int i = 0; i < kWidth; ++i) share[i] = dy[out + first + i] / height / width;
       for (int64_t row = rows.begin; row < rows.end; ++row) {
         for (int64_t column = columns.begin; column < columns.end; ++column) {
-          float* __restrict to = dx + (row * image.width + column) * image.channels + first;
-          for (int i = 0; i < kWidth; ++i) to[i] += share[i];
+          Element* __restrict to = dx + (row * image.width + column) * image.channels + first;
+          for (int i = 0; i < kWidth; ++i) to[i] = to[i] + share[i];
         }
       }
     });
   });
 }
 
-constexpr PixelPasses kPasses = {
-    sums,           squares,        relu, reluPool, gradientSums,   gradient, pooledGradientSums,
-    pooledGradient, routedGradient, pool, average,  averageGradient};
+template <class Element>
+constexpr PixelPasses<Element> kPasses = {sums<Element>,
+                                          squares<Element>,
+                                          relu<Element>,
+                                          reluPool<Element>,
+                                          gradientSums<Element>,
+                                          gradient<Element>,
+                                          pooledGradientSums<Element>,
+                                          pooledGradient<Element>,
+                                          routedGradient<Element>,
+                                          pool<Element>,
+                                          average<Element>,
+                                          averageGradient<Element>};
+constexpr Pixels kBoth = {kPasses<float>, kPasses<Bfloat16>};
 
 }  // namespace
 
 #if defined(CPU_CAPABILITY_AVX512)
-constinit const PixelPasses kPixelsAvx512 = kPasses;
+constinit const Pixels kPixelsAvx512 = kBoth;
 #elif defined(CPU_CAPABILITY_AVX2)
-constinit const PixelPasses kPixelsAvx2 = kPasses;
+constinit const Pixels kPixelsAvx2 = kBoth;
 #else
-constinit const PixelPasses kPixelsDefault = kPasses;
+constinit const Pixels kPixelsDefault = kBoth;
 #endif
 
 }  // namespace espalier::kernels::cpu

@@ -2,10 +2,27 @@
 
 #include <cstdint>
 
-// Batch norm, relu and pooling over float32 images whose channels lie side by side (channels-last),
-// compiled for one instruction set each. A call does one sample, so that who calls them in parallel gets the
-// same bits with any number of threads; sums are added to one value a channel.
+#include "kernels/math.h"
+
+// Batch norm, relu and pooling over float32 or bfloat16 images whose channels lie side by side
+// (channels-last), compiled for one instruction set each. A call does one sample, so that who calls them in
+// parallel gets the same bits with any number of threads; sums are added to one value a channel.
 namespace espalier::kernels::cpu {
+
+// The upper half of a float32, written to the nearest, ties to even. All that is computed is float32.
+struct Bfloat16 {
+  uint16_t bits;
+
+  ESPALIER_INLINE operator float() const {
+    return __builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16);
+  }
+  ESPALIER_INLINE Bfloat16& operator=(float x) {
+    const auto all = __builtin_bit_cast(uint32_t, x);
+    const uint32_t rounded = (all + 0x7fff + ((all >> 16) & 1)) >> 16;
+    bits = static_cast<uint16_t>(x != x ? 0x7fc0 : rounded);
+    return *this;
+  }
+};
 
 struct Image {
   int64_t height = 0;
@@ -30,31 +47,40 @@ struct InputGradients {
 };
 
 // `dy` is the gradient of y, in those named pooled of its pooled form; `centred` sums dy (x - mean).
+template <class Element>
 struct PixelPasses {
-  void (*sums)(const float* x, const Image& image, double* sums);
-  void (*squares)(const float* x, const Image& image, const float* mean, double* squares);
-  void (*relu)(const float* x, const Image& image, Affines affines, float* y);
-  void (*reluPool)(const float* x, const Image& image, Affines affines, float* y, int32_t* chosen);
-  void (*gradientSums)(const float* x, const Image& image, Affines affines, const float* mean,
-                       const float* dy, double* sums, double* centred);
-  void (*gradient)(const float* x, const Image& image, Affines affines, InputGradients parts, const float* dy,
-                   float* dx);
-  void (*pooledGradientSums)(const float* x, const Image& image, const float* mean, const float* dy,
+  void (*sums)(const Element* x, const Image& image, double* sums);
+  void (*squares)(const Element* x, const Image& image, const float* mean, double* squares);
+  void (*relu)(const Element* x, const Image& image, Affines affines, Element* y);
+  void (*reluPool)(const Element* x, const Image& image, Affines affines, Element* y, int32_t* chosen);
+  void (*gradientSums)(const Element* x, const Image& image, Affines affines, const float* mean,
+                       const Element* dy, double* sums, double* centred);
+  void (*gradient)(const Element* x, const Image& image, Affines affines, InputGradients parts,
+                   const Element* dy, Element* dx);
+  void (*pooledGradientSums)(const Element* x, const Image& image, const float* mean, const Element* dy,
                              const int32_t* chosen, double* sums, double* centred);
-  void (*pooledGradient)(const float* x, const Image& image, InputGradients parts, const float* dy,
-                         const int32_t* chosen, float* dx);
+  void (*pooledGradient)(const Element* x, const Image& image, InputGradients parts, const Element* dy,
+                         const int32_t* chosen, Element* dx);
   // The same without slope and offset.
-  void (*routedGradient)(const Image& image, const float* scale, const float* dy, const int32_t* chosen,
-                         float* dx);
-  void (*pool)(const float* x, const Image& image, float* y);
+  void (*routedGradient)(const Image& image, const float* scale, const Element* dy, const int32_t* chosen,
+                         Element* dx);
+  void (*pool)(const Element* x, const Image& image, Element* y);
   // Over windows that cover `image` evenly, one for each pixel of `small`.
-  void (*average)(const float* x, const Image& image, const Image& small, float* y);
-  void (*averageGradient)(const float* dy, const Image& image, const Image& small, float* dx);
+  void (*average)(const Element* x, const Image& image, const Image& small, Element* y);
+  void (*averageGradient)(const Element* dy, const Image& image, const Image& small, Element* dx);
 };
 
-extern const PixelPasses kPixelsDefault;
-extern const PixelPasses kPixelsAvx2;
-extern const PixelPasses kPixelsAvx512;
-const PixelPasses& pixelPasses();
+// For either type of images.
+struct Pixels : PixelPasses<float>, PixelPasses<Bfloat16> {};
+
+extern const Pixels kPixelsDefault;
+extern const Pixels kPixelsAvx2;
+extern const Pixels kPixelsAvx512;
+const Pixels& pixels();
+
+template <class Element>
+const PixelPasses<Element>& pixelPasses() {
+  return pixels();
+}
 
 }  // namespace espalier::kernels::cpu

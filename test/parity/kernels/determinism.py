@@ -65,6 +65,11 @@ def outputs():
             y.sin(), images, weight, bias, statistics, chosen, training, [True] * 3
         )
         out[f"norm {training} {pooled}"] = [y, statistics, chosen, mean, variance, *parts]
+        half, *rest = ops.batch_norm_relu_forward_(
+            images.bfloat16(), weight, bias, mean, variance, training, 0.1, 1e-5, pooled
+        )
+        parts = ops.batch_norm_relu_backward(half.sin(), images.bfloat16(), weight, bias, *rest, training, [True] * 3)
+        out[f"norm bfloat16 {training} {pooled}"] = [half, *rest, *parts]
     out["relu pool"] = [ops.relu_pool(images)]
     averages = ops.average_pool(images, 5, 3)
     out["average pool"] = [averages, ops.average_pool_backward(averages, 12, 10)]

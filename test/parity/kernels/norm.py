@@ -48,12 +48,12 @@ def drawn(shape, affine=True):
     return x, weight, bias, torch.randn(shape[1]), torch.rand(shape[1])
 
 
-def results(operator, inputs, pooled, training=True, momentum=0.3):
+def results(operator, inputs, pooled, training=True, momentum=0.3, rounded=None):
     x, weight, bias, mean, variance = inputs
     y = operator(x, weight, bias, mean, variance, training, momentum, 1e-5, pooled)
     torch.manual_seed(7)
     leaves = [each for each in (x, weight, bias) if each is not None]
-    gradients = torch.autograd.grad(y, leaves, torch.randn(y.shape).to(y.dtype))
+    gradients = torch.autograd.grad(y, leaves, torch.randn(y.shape).to(rounded).to(y.dtype))
     gradients += (None,) * (3 - len(leaves))
     return dict(zip(NAMES, (y.detach(), *gradients, mean, variance)))
 
@@ -80,6 +80,36 @@ class BatchNormRelu(Case):
                             bound = 2e-6 * float(expected.abs().max()) + 1e-6
                             self.assert_within(found, expected, bound)
 
+    def test_bfloat16_is_float32_rounded_where_it_is_written(self):
+        for shape in SHAPES:
+            for pooled in (False, True) if is_even(shape) else (False,):
+                for affine, training in itertools.product((True, False), repeat=2):
+                    wide, narrow = drawn(shape, affine), drawn(shape, affine)
+                    narrow = (narrow[0].detach().bfloat16().requires_grad_(), *narrow[1:])
+                    wide = (narrow[0].detach().float().requires_grad_(), *wide[1:])
+                    exact = results(Fused.apply, wide, pooled, training, rounded=torch.bfloat16)
+                    for name, found in results(Fused.apply, narrow, pooled, training).items():
+                        expected = exact[name]
+                        if found is None:
+                            continue
+                        if name in ("output", "input"):
+                            self.assertEqual(found.dtype, torch.bfloat16)
+                            expected = expected.bfloat16()
+                        if name == "input" and pooled and training:
+                            # Written twice: what a maximum hands on, then what statistics give.
+                            self.assert_within(found, expected, 2**-7 * float(expected.abs().max()), name)
+                        else:
+                            self.assertTrue(torch.equal(found, expected), name)
+
+    def test_bfloat16_keeps_what_is_not_a_number_or_too_large(self):
+        x = channels_last(torch.tensor([3.4e38, 3.38e38, float("inf"), float("nan"), 1e-40, 1 + 2**-8, 1 + 3 * 2**-8, -1.0]).view(1, 1, 2, 4))
+        variance = torch.ones(1)
+        for scale in (1.0, 1.00390625, 0.998):
+            rest = (torch.tensor([scale]), torch.zeros(1), torch.zeros(1), variance, False, 0.1, 0.0, False)
+            narrow, _, _ = ops.batch_norm_relu_forward_(x.bfloat16(), *rest)
+            wide, _, _ = ops.batch_norm_relu_forward_(x.bfloat16().float(), *rest)
+            self.assertTrue(torch.equal(narrow.nan_to_num(-1), wide.bfloat16().nan_to_num(-1)))
+
     def test_only_what_is_wanted(self):
         for training, pooled in itertools.product((True, False), repeat=2):
             every = results(Fused.apply, drawn((4, 3, 8, 8)), pooled, training)
@@ -104,17 +134,18 @@ class BatchNormRelu(Case):
                 ops.batch_norm_relu_forward_(x, *rest, training, 0.1, 1e-5, pooled)
 
         x, weight, bias, mean, variance = (each.detach() for each in drawn((4, 3, 8, 8)))
-        refuses("channels-last float32 images", x.double(), weight, bias, mean, variance)
-        refuses("channels-last float32 images", x.contiguous(), weight, bias, mean, variance)
-        refuses("channels-last float32 images", x[0], weight, bias, mean, variance)
+        refuses("channels-last float32 or bfloat16 images", x.double(), weight, bias, mean, variance)
+        refuses("channels-last float32 or bfloat16 images", x.contiguous(), weight, bias, mean, variance)
+        refuses("channels-last float32 or bfloat16 images", x[0], weight, bias, mean, variance)
         refuses("3 float32 values on the CPU for weight", x, weight[:2], bias, mean, variance)
         refuses("3 float32 values on the CPU for running_mean", x, weight, bias, mean.double(), variance)
         refuses("running_mean and running_var where training is off", x, weight, bias, None, variance, training=False)
         refuses("even height and width", channels_last(x[:, :, :7]), weight, bias, mean, variance, pooled=True)
         refuses("more than one value a channel", channels_last(x[:1, :, :1, :1]), weight, bias, mean, variance)
         _, statistics, chosen = ops.batch_norm_relu_forward_(x, weight, bias, mean, variance, True, 0.1, 1e-5, True)
-        for gradient in (channels_last(torch.zeros(4, 3, 8, 8)), channels_last(torch.zeros(4, 3, 2, 8)), torch.zeros(4, 3, 4, 4)):
-            with self.assertRaisesRegex(ValueError, "a channels-last gradient of shape"):
+        fitting = channels_last(torch.zeros(4, 3, 4, 4))
+        for gradient in (channels_last(torch.zeros(4, 3, 8, 8)), channels_last(torch.zeros(4, 3, 2, 8)), fitting.contiguous(), fitting.bfloat16()):
+            with self.assertRaisesRegex(ValueError, "a channels-last gradient in .* of shape"):
                 ops.batch_norm_relu_backward(gradient, x, weight, bias, statistics, chosen, True, [True] * 3)
         with self.assertRaisesRegex(ValueError, "even height and width"):
             ops.relu_pool(channels_last(x[:, :, :7]))
@@ -152,6 +183,8 @@ class ReluPool(Case):
             x[-1, -1] = -x[-1, -1].abs()
             expected = functional.max_pool2d(torch.relu(x), 2)
             self.assertTrue(torch.equal(ops.relu_pool(x).nan_to_num(-1), expected.nan_to_num(-1)))
+            half = functional.max_pool2d(torch.relu(x.bfloat16()), 2)
+            self.assertTrue(torch.equal(ops.relu_pool(x.bfloat16()).nan_to_num(-1), half.nan_to_num(-1)))
 
 
 class AveragePool(Case):
@@ -164,6 +197,8 @@ class AveragePool(Case):
             y = ops.average_pool(x, *size)
             self.assertTrue(y.is_contiguous(memory_format=torch.channels_last))
             self.assertTrue(torch.allclose(y.double(), expected, rtol=1e-6, atol=1e-6))
+            wide = ops.average_pool(x.bfloat16().float(), *size)
+            self.assertTrue(torch.equal(ops.average_pool(x.bfloat16(), *size), wide.bfloat16()))
 
     def test_has_the_gradient_of_torch(self):
         for shape, size in itertools.product(SHAPES, self.SIZES):
@@ -173,6 +208,10 @@ class AveragePool(Case):
             (expected,) = torch.autograd.grad(y, x, gradient.double())
             found = ops.average_pool_backward(channels_last(gradient), *shape[2:])
             self.assertTrue(torch.allclose(found.double(), expected, rtol=1e-5, atol=1e-5))
+            # A pixel of several windows is written as often.
+            half = ops.average_pool_backward(channels_last(gradient).bfloat16(), *shape[2:])
+            largest = float(expected.abs().max())
+            self.assertTrue(torch.allclose(half.double(), expected, rtol=2**-6, atol=2**-6 * largest))
 
     def test_refuses_what_it_is_not_for(self):
         x = channels_last(torch.randn(2, 3, 4, 4))
@@ -181,7 +220,7 @@ class AveragePool(Case):
             lambda: ops.average_pool(x.double(), 2, 2),
             lambda: ops.average_pool_backward(x[0], 4, 4),
         ):
-            with self.assertRaisesRegex(ValueError, "channels-last float32 images"):
+            with self.assertRaisesRegex(ValueError, "channels-last float32 or bfloat16 images"):
                 call()
         for call in (lambda: ops.average_pool(x, 0, 2), lambda: ops.average_pool(x[:0], 2, 2)):
             with self.assertRaisesRegex(ValueError, "above zero"):
