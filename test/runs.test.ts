@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import * as assert from 'uvu/assert';
 import { configure } from '../lib/configure.js';
@@ -172,6 +173,25 @@ test('as many runs work at once as were configured', async () => {
   await cancelled(second);
   await configure({ concurrentRuns: 1 });
   assert.is(((await outcome(configure({ concurrentRuns: 0 }))) as ErrorFacts).code, 'ERR_OUT_OF_RANGE');
+});
+
+test('runs that work at once share the cores, unless they say how many threads they take', async () => {
+  const model = await tinyModel();
+  const domain = await tinyDomain();
+  const threadsOf = async (threads?: number) =>
+    (await supervised(model, { domain, epochs: 1, batchSize: 32, ...(threads && { threads }) })).report
+      .machine.threads;
+  const cores = os.availableParallelism();
+  assert.is(await threadsOf(), cores);
+  for (const concurrentRuns of [2, 3]) {
+    await configure({ concurrentRuns });
+    try {
+      assert.is(await threadsOf(), Math.max(1, Math.floor(cores / concurrentRuns)));
+      assert.is(await threadsOf(cores + 1), cores + 1);
+    } finally {
+      await configure({ concurrentRuns: 1 });
+    }
+  }
 });
 
 test('forward of another model answers while a run trains', async () => {
