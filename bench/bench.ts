@@ -53,7 +53,7 @@ export async function bench(argv: string[], keep?: (result: Measured) => void): 
   // Before anything runs: what is missing would end all races.
   for (const sample of new Set(chosen(cases).flatMap(({ samples }) => samples ?? [])))
     await findSample(sample);
-  const load = { before: os.loadavg()[0] ?? 0 };
+  const load = os.loadavg()[0] ?? 0;
   const start = performance.now();
   const races: Race[] = [];
   const found: Reading[] = [];
@@ -61,13 +61,14 @@ export async function bench(argv: string[], keep?: (result: Measured) => void): 
   const progress = counter(chosen(contests).length + chosen(cases).length + chosen(readings).length);
   const measure = async (name: string, one: () => Promise<string>) => {
     progress(name);
+    const begin = performance.now();
     try {
-      console.log(await one());
+      console.log(`${await one()}\n  taken in ${secondsSince(begin)} s`);
     } catch (error) {
       failed.push(name);
       console.log(`FAILED ${name}: ${(error as Error).message}`);
     }
-    const result = resultOf({ setting, load: load.before, start, races, readings: found, failed });
+    const result = resultOf({ setting, load, start, races, readings: found, failed });
     if (keep) keep(result);
     else write(values.out, result);
   };
@@ -81,10 +82,11 @@ export async function bench(argv: string[], keep?: (result: Measured) => void): 
     await measure(each.name, async () => show(races, await race(each, setting), table));
   for (const each of chosen(readings))
     await measure(each.name, async () => show(found, await read(each, setting), lines));
-  const seconds = Math.round((performance.now() - start) / 1000);
-  console.log(keep ? `${seconds} s` : `Written: ${values.out} (${seconds} s)`);
+  console.log(keep ? `${secondsSince(start)} s` : `Written: ${values.out} (${secondsSince(start)} s)`);
   return failed.length;
 }
+
+const secondsSince = (start: number) => Math.round((performance.now() - start) / 1000);
 
 function resultOf(now: {
   setting: Setting;
@@ -99,7 +101,7 @@ function resultOf(now: {
     machine: machine(setting, { before: load, after: os.loadavg()[0] ?? 0 }),
     size: setting.size,
     date: new Date().toISOString(),
-    seconds: Math.round((performance.now() - start) / 1000),
+    seconds: secondsSince(start),
     races,
     readings,
     failed,
