@@ -1,6 +1,6 @@
 #include "core/train/best_iterate.h"
 
-#include <torch/utils.h>
+#include "core/train/collected.h"
 
 namespace espalier {
 
@@ -15,9 +15,7 @@ void BestIterate::offer(const Model& model, double accuracy, double floor, int64
 }
 
 void BestIterate::restore(Model& model) const {
-  const torch::NoGradGuard noGrad;
-  const std::vector<at::Tensor> own = model.weights();
-  for (size_t i = 0; i < weights_.size(); ++i) own[i].copy_(weights_[i]);
+  if (!weights_.empty()) putBack(weights_, model);
 }
 
 }  // namespace espalier

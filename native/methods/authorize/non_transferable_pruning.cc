@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "core/source_targets.h"
 #include "core/train/batch_norm.h"
+#include "core/train/collected.h"
 #include "methods/authorize/non_transferable_pruning_state.h"
 
 // Non-Transferable Pruning (Ding, Su, Ding, Fei 2024, arXiv 2410.08015).
@@ -249,8 +250,10 @@ void restoreBest(State& state, const Options& options, Report& report, Job& job)
                   ": lower the weights of the protecting terms or the sparsity, polish longer, or let "
                   "strength 'auto' find them"));
   }
-  if (options.zUpdate == ZUpdate::kL1 && state.iterations.back().sparsity < options.sparsity) {
-    job.warn(text("a sparsity of ", state.iterations.back().sparsity, " instead of ", options.sparsity,
+  const double sparsity =
+      options.zUpdate == ZUpdate::kL1 ? lastOf(state.iterations, "iterations").sparsity : options.sparsity;
+  if (sparsity < options.sparsity) {
+    job.warn(text("a sparsity of ", sparsity, " instead of ", options.sparsity,
                   ": zUpdate 'l1' cuts what falls below l1 / rho = ", options.l1 / options.rho,
                   "; raise l1, lower rho, or use 'cardinality', which reaches it exactly"));
   }

@@ -10,6 +10,7 @@
 #include "core/mask.h"
 #include "core/metrics.h"
 #include "core/train/batch_norm.h"
+#include "core/train/collected.h"
 #include "core/train/trainer.h"
 #include "kernels/ops.h"
 #include "methods/prune/learned_threshold_fields.h"
@@ -553,7 +554,7 @@ Output run(const Inputs& inputs, const Options& options, Report& report, Job& jo
 
   describe(state, *fit, report);
   report.epochs = state.epochs;
-  report.accuracy.soft = state.epochs.back().softAccuracy;
+  report.accuracy.soft = lastOf(state.epochs, "epochs").softAccuracy;
   for (const TrailSnapshot& each : state.trail) report.trail.push_back(each.point);
   const std::shared_ptr<Mask> mask = harden(state);
   refresh(state, job);

@@ -9,6 +9,7 @@
 #include "core/mask.h"
 #include "core/objectives/nt_xent.h"
 #include "core/random.h"
+#include "core/train/collected.h"
 #include "core/train/optimizer.h"
 #include "core/train/trainable.h"
 #include "core/train/trainer.h"
@@ -294,7 +295,7 @@ Output run(const ModelOnDomain& inputs, const Options& options, Report& report, 
   if (zeros) zeros->apply(*model);
   report.epochs = state.epochs;
   report.steps = state.steps;
-  report.finalLoss = state.epochs.back().loss;
+  report.finalLoss = lastOf(state.epochs, "epochs").loss;
   report.negatives = 2 * options.batchSize - 2;
   report.classifier = classifier.path;
   report.features = features;

@@ -6,6 +6,7 @@
 #include "core/inputs.h"
 #include "core/mask.h"
 #include "core/metrics.h"
+#include "core/train/collected.h"
 #include "core/train/loss.h"
 #include "core/train/supervised_options.h"
 #include "core/train/trainable.h"
@@ -197,14 +198,10 @@ Output run(const Inputs& inputs, const SupervisedOptions& options, Report& repor
   training.precision = options.precision;
   train(job, state, {phase}, training);
 
-  if (options.restoreBest) {
-    const torch::NoGradGuard noGrad;
-    const std::vector<at::Tensor> weights = state.model->weights();
-    for (size_t i = 0; i < weights.size(); ++i) weights[i].copy_(state.bestWeights[i]);
-  }
+  if (options.restoreBest) putBack(state.bestWeights, *state.model);
   report.epochs = state.epochs;
   report.steps = state.steps;
-  report.finalLoss = state.epochs.back().loss;
+  report.finalLoss = lastOf(state.epochs, "epochs").loss;
   report.best = state.best;
   report.sparsity = weightSparsity(*state.model);
   return {state.model};
