@@ -68,6 +68,7 @@ class Trainer {
 
   void runPhase(const ErasedPhase& phase) {
     openStreams(phase);
+    checkPosition(phase);
     // A resumed run may begin between two steps, where nothing else counts what is done.
     job_.reach(unitsSoFar(phase));
     if (!position_.begun && phase.begin) betweenSteps(phase.begin);
@@ -104,6 +105,18 @@ class Trainer {
   }
 
   bool epochEnds() const { return position_.step == (position_.epochsClosed + 1) * stepsPerEpoch_; }
+
+  // That of a damaged checkpoint may be one from which no epoch ever ends.
+  void checkPosition(const ErasedPhase& phase) const {
+    const int64_t step = position_.step;
+    const int64_t closed = position_.epochsClosed;
+    const bool isWithin = closed >= 0 && closed <= phase.epochs && step >= closed * stepsPerEpoch_ &&
+                          step <= std::min(steps_, (closed + 1) * stepsPerEpoch_);
+    if (!isWithin) {
+      fail(ErrorCode::kCheckpointInvalid, "the saved state of ", job_.method(), " does not fit it: step ",
+           step, " with ", closed, " of ", phase.epochs, " epochs of ", stepsPerEpoch_, " steps closed");
+    }
+  }
 
   void openStreams(const ErasedPhase& phase) {
     streams_.clear();
