@@ -15,9 +15,12 @@ inline bool isFloat(const at::Tensor& tensor) {
   return tensor.is_cpu() && tensor.scalar_type() == at::kFloat;
 }
 
+inline bool hasImageType(const at::Tensor& tensor) {
+  return tensor.is_cpu() && (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16);
+}
+
 inline bool areImages(const at::Tensor& tensor) {
-  return tensor.is_cpu() && (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16) &&
-         tensor.dim() == 4 && tensor.is_contiguous(at::MemoryFormat::ChannelsLast);
+  return hasImageType(tensor) && tensor.dim() == 4 && tensor.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 inline void checkImages(const char* op, const char* name, const at::Tensor& images) {

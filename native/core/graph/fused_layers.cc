@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include "kernels/average_pool.h"
+#include "kernels/images.h"
 #include "kernels/norm.h"
 
 // The operators that fuse.cc puts into graphs, differentiable: the kernels where they can run, elsewhere
@@ -140,8 +141,7 @@ at::Tensor batchNormRelu(const at::Tensor& input, const OptionalTensor& weight, 
 
 // Convolutions and the kernels are fastest with the channels side by side; what follows keeps that layout.
 at::Tensor channelsLast(const at::Tensor& input) {
-  const bool isKnown = input.scalar_type() == at::kFloat || input.scalar_type() == at::kBFloat16;
-  if (!input.is_cpu() || !isKnown || input.dim() != 4) return input;
+  if (!kernels::hasImageType(input) || input.dim() != 4) return input;
   // One channel is in either layout already; its strides have to say so.
   if (input.size(1) == 1 && input.is_contiguous()) {
     const int64_t width = input.size(3);

@@ -273,7 +273,7 @@ void pooledGradient(const Element* x, const Image& image, InputGradients parts, 
       const Element* __restrict from = x + pixel * stride + first;
       Element* __restrict to = dx + pixel * stride + first;
       for (int i = 0; i < kWidth; ++i)
-        to[i] = to[i] + slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i];
+        to[i] = to[i] + (slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i]);
     }
   });
 }
