@@ -1,3 +1,5 @@
+import type { Model } from './model.js';
+
 /** Every code that an error of Espalier carries; the table with causes and remedies is in the README. */
 export type ErrorCode =
   | 'ERR_INVALID_ARG_TYPE'
@@ -25,7 +27,8 @@ export type ErrorCode =
 
 /** What `details` holds, for the codes that promise something. */
 export interface KnownDetails {
-  ERR_DIVERGED: { step: number; layer?: string; samples?: number[]; checkpoint?: string };
+  /** `checkpoint` and `model` are of right before the step. */
+  ERR_DIVERGED: { step: number; layer?: string; samples?: number[]; checkpoint?: string; model?: Model };
 }
 
 export type Details<Code extends ErrorCode> = Code extends keyof KnownDetails

@@ -136,7 +136,8 @@ test('a batch of one sample passes a batch norm over pixels, and is refused by o
     supervised(narrow, { domain: five, ...epoch }),
     'leave no batch of one sample',
   );
-  assert.equal(error.details, { step: 1, layer: 'blocks.2.bn.running_var' });
+  const { model: _, ...details } = error.details as KnownDetails['ERR_DIVERGED'];
+  assert.equal(details, { step: 1, layer: 'blocks.2.bn.running_var' });
   assert.ok((await loss(supervised(narrow, { domain: five, epochs: 1, batchSize: 5 }))) > 0);
 });
 
@@ -184,6 +185,32 @@ test('a training whose weights grow too large ends with the step, the layer and 
   // What was kept is whole and of before the bad step: the run goes on from it, into the same step.
   const again = await refused('ERR_DIVERGED', supervised(net1, { ...options, resume: file }));
   assert.is((again.details as KnownDetails['ERR_DIVERGED']).step, step);
+});
+
+test('without a checkpoint the network of right before the bad step is in the error, to be saved', async () => {
+  const given = await net();
+  const error = await refused(
+    'ERR_DIVERGED',
+    supervised(given, {
+      domain: await domain(60),
+      epochs: 3,
+      batchSize: 64,
+      optimizer: { learningRate: 1e30, momentum: 0, nesterov: false },
+    }),
+  );
+  const { step, checkpoint, model } = error.details as KnownDetails['ERR_DIVERGED'];
+  assert.is(checkpoint, undefined);
+  assert.instance(model, Model);
+  const file = path.join(folder, 'before.pt');
+  await (model as Model).save(file);
+  const { manifest, digest } = await (await Model.load(file)).inspect();
+  const { divergedAt, method } = (manifest.methods as { [key: string]: unknown }[]).at(-1) ?? {};
+  assert.equal({ method, divergedAt }, { method: 'train.supervised', divergedAt: step });
+  assert.is(digest, (await (model as Model).inspect()).digest);
+  // The first step makes weights too large for the second.
+  assert.is(step, 1);
+  assert.is.not(digest, (await given.inspect()).digest);
+  await (model as Model).dispose();
 });
 
 test.run();

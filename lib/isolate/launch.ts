@@ -9,8 +9,10 @@ const require = createRequire(import.meta.url);
 // What decides how libtorch computes, so that a child computes as its parent does.
 const kept = ['LD_LIBRARY_PATH', 'OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OMP_WAIT_POLICY', 'GOMP_SPINCOUNT'];
 
+const kChild = fileURLToPath(new URL('child.js', import.meta.url));
+
 /** Starts the process of an isolated model: no standard streams, a bare environment, few rights. */
-export async function launch(file: string): Promise<ChildProcess> {
+export async function launch(file: string, script = kChild): Promise<ChildProcess> {
   const around = surroundings();
   const addon = findAddon(around);
   const libtorch = await findLibtorch(addon, around);
@@ -24,7 +26,7 @@ export async function launch(file: string): Promise<ChildProcess> {
     libtorch.root,
     dirname(resolve(file)),
   ];
-  return fork(fileURLToPath(new URL('child.js', import.meta.url)), [], {
+  return fork(script, [], {
     env,
     execArgv: permissions(readable),
     serialization: 'advanced',

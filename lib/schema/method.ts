@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { callerSite, type NativeHandle, startRun } from '../binding.js';
-import { expected } from '../errors.js';
+import { expected, isEspalierError } from '../errors.js';
 import { Handle, kNative } from '../handle.js';
+import type { Model } from '../model.js';
 import type { Report } from '../report/report.js';
 import { Run } from '../run.js';
 import { check } from './check.js';
@@ -108,7 +109,7 @@ export function defineMethod<
         options: split.options,
         run,
       };
-      const { outputs, report } = await startRun(request, context, site);
+      const { outputs, report } = await startRun(request, context, site).catch(withModel);
       (report as { versions: { node?: string } }).versions.node = process.version;
       const wrapped = Object.entries(outputs).map(([output, native]) => [output, native && wrap(native)]);
       return { ...Object.fromEntries(wrapped), report };
@@ -128,6 +129,13 @@ export function defineMethod<
     start,
   };
   return method as unknown as Method<Inputs, Options, Result<Outputs, z.output<Figures>>>;
+}
+
+// What diverged hands over its network, which is a native handle until here.
+function withModel(error: unknown): never {
+  if (isEspalierError(error, 'ERR_DIVERGED') && error.details?.model !== undefined)
+    error.details.model = wrap(error.details.model as unknown as NativeHandle) as Model;
+  throw error;
 }
 
 function withRunOptions(options: OptionsSchema): z.ZodType {

@@ -14,11 +14,30 @@ namespace {
 Failure outOfMemory(std::string message) {
   return {std::string(errorCodeName(ErrorCode::kOutOfMemory)),
           std::move(message) + "; use smaller batches or a smaller model, or free what is not needed",
+          {},
           {}};
 }
 
 Failure internal(std::string message) {
-  return {std::string(errorCodeName(ErrorCode::kInternal)), std::move(message), {}};
+  return {std::string(errorCodeName(ErrorCode::kInternal)), std::move(message), {}, {}};
+}
+
+Failure typed(const Error& error) {
+  Failure failure = {std::string(errorCodeName(error.code())), error.message(), error.details(), {}};
+  if (!failure.details.isMap()) return failure;
+  failure.details = Value::Map{};
+  for (const auto& [name, entry] : error.details().asMap()) {
+    if (!entry.isHandle()) {
+      failure.details.set(name, entry);
+      continue;
+    }
+    try {
+      failure.handles.emplace_back(name, Finished(entry.asHandle()));
+    } catch (const std::exception&) {
+      continue;  // the error itself counts for more
+    }
+  }
+  return failure;
 }
 
 // libtorch's CPU allocator tells of failure in words only.
@@ -33,9 +52,9 @@ Failure describeException(const std::exception_ptr& exception) noexcept {
   try {
     std::rethrow_exception(exception);
   } catch (const Cancelled&) {
-    return {"CANCELLED", "cancelled", {}};
+    return {"CANCELLED", "cancelled", {}, {}};
   } catch (const Error& error) {
-    return {std::string(errorCodeName(error.code())), error.message(), error.details()};
+    return typed(error);
   } catch (const c10::OutOfMemoryError& error) {
     return outOfMemory(error.what_without_backtrace());
   } catch (const c10::Error& error) {
@@ -56,7 +75,11 @@ Failure describeException(const std::exception_ptr& exception) noexcept {
 Napi::Error toJs(Napi::Env env, const Failure& failure) {
   Napi::Error error = Napi::Error::New(env, failure.message);
   error.Set("code", Napi::String::New(env, failure.code));
-  if (!failure.details.isNull()) error.Set("details", plainToJs(env, failure.details));
+  if (failure.details.isNull()) return error;
+  const Napi::Value details = plainToJs(env, failure.details);
+  for (const auto& [name, finished] : failure.handles)
+    details.As<Napi::Object>().Set(name, wrap(env, finished));
+  error.Set("details", details);
   return error;
 }
 

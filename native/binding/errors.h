@@ -2,7 +2,10 @@
 
 #include <exception>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "binding/handles.h"
 #include "binding/napi_setup.h"
 #include "core/value.h"
 
@@ -13,6 +16,7 @@ struct Failure {
   std::string code;  // "ERR_...", or "CANCELLED"
   std::string message;
   Value details;
+  std::vector<std::pair<std::string, Finished>> handles;  // among the details
 };
 
 Failure describeException(const std::exception_ptr& exception) noexcept;

@@ -36,7 +36,8 @@ enum class ErrorCode {
 std::string_view errorCodeName(ErrorCode code);
 
 // What the core throws. The message is one or more sentences for the user who made the mistake: the thing,
-// what was expected, what was found, what to do. `details` is a map of plain values.
+// what was expected, what was found, what to do. `details` is a map of plain
+// values and handles.
 class Error : public std::exception {
  public:
   Error(ErrorCode code, std::string message, Value details = {})

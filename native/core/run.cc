@@ -121,8 +121,8 @@ c10::Device parseDevice(const std::string& name) {
 // In the manifest of a model that a run returns stands what made it: the runs, not the runs inside them,
 // whose options are among theirs. How long they took is said of protected models alone, whose public file
 // does not hold it: other files are the same bytes each time.
-static void enterHistory(const MethodResult& result, const Value& entry, std::optional<double> seconds) {
-  for (const Value::Entry& output : result.outputs.asMap()) {
+static void enterHistory(const Value& outputs, const Value& entry, std::optional<double> seconds) {
+  for (const Value::Entry& output : outputs.asMap()) {
     if (!output.second.isHandle()) continue;
     const auto model = std::dynamic_pointer_cast<Model>(output.second.asHandle());
     if (!model) continue;
@@ -151,6 +151,8 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
   context.root =
       request.run.resume ? resumeFrom(context, *request.run.resume) : std::make_unique<CheckpointNode>();
 
+  Value entry = Value::Map{
+      {"method", request.method}, {"options", options}, {"seed", request.run.seed}, {"inputs", inputs}};
   Job job(context, *context.root, request.method, static_cast<uint64_t>(request.run.seed), 0, 1);
   MethodResult result;
   try {
@@ -159,6 +161,10 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
     job.writeCheckpointNow();
     throw;
   } catch (const Error& error) {
+    if (error.code() == ErrorCode::kDiverged) {
+      entry.set("divergedAt", error.details().at("step"));
+      enterHistory(error.details(), entry, {});
+    }
     const bool isAboutValues =
         error.code() == ErrorCode::kInvalidArgType || error.code() == ErrorCode::kOutOfRange;
     if (!request.run.resume || !isAboutValues) throw;
@@ -174,11 +180,7 @@ RunResult execute(const MethodTable& methods, const RunRequest& request, RunCont
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - context.start).count();
   std::optional<double> seconds;  // of a run that was not stopped
   if (!request.run.resume) seconds = durationMs / 1000;
-  enterHistory(
-      result,
-      Value::Map{
-          {"method", request.method}, {"options", options}, {"seed", request.run.seed}, {"inputs", inputs}},
-      seconds);
+  enterHistory(result.outputs, entry, seconds);
   // Whatever the method planned, the last word is that all of it is done.
   job.progress("done", 1, 1, HUGE_VAL, 0, Value::Map{}, /*now=*/true);
 

@@ -42,7 +42,9 @@ export async function crashCommand(argv: string[]): Promise<number> {
     for (const failure of failures) console.log(`${recipe}: ${failure}`);
   const broken = brokenIn(result.tallies);
   const kills = sum(result.tallies.map((tally) => tally.kills));
-  console.log(`${kills} kills in ${Math.round(result.seconds)} s, ${broken} promises broken; ${values.out}`);
+  console.log(
+    `${kills} of ${count} kills in ${Math.round(result.seconds)} s, ${broken} promises broken; ${values.out}`,
+  );
   return broken;
 }
 

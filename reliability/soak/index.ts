@@ -65,7 +65,9 @@ export async function soak(argv: string[]): Promise<number> {
     }
     rounds += 1;
   } while (secondsLeft() > (performance.now() - begin) / 1000 / rounds);
-  const broken = results.flatMap(({ promises }) => promises).filter(({ holds }) => !holds).length;
+  const judged = results.flatMap(({ promises }) => promises);
+  const broken = judged.filter(({ holds }) => holds === false).length;
+  const untold = judged.filter(({ holds }) => holds === null).length;
   const facts = {
     name: 'soak',
     command: `npm run soak -- --minutes ${minutes} --seed ${seed}`,
@@ -75,18 +77,22 @@ export async function soak(argv: string[]): Promise<number> {
     rounds,
     seconds: Math.round((performance.now() - begin) / 1000),
     broken,
+    untold,
     phases: results,
   };
   fs.mkdirSync(path.dirname(values.out), { recursive: true });
   fs.writeFileSync(values.out, `${JSON.stringify(facts, null, 2)}\n`);
-  console.log(`${rounds} rounds in ${facts.seconds} s, ${broken} promises broken; figures in ${values.out}`);
+  const left = untold === 0 ? '' : `, ${untold} of which too little was done to tell: give more minutes`;
+  console.log(
+    `${rounds} rounds in ${facts.seconds} s, ${broken} promises broken${left}; figures in ${values.out}`,
+  );
   return broken;
 }
 
 function tell({ title, seed, seconds, figures: { asked, done }, promises }: PhaseResult): void {
   console.log(`${done} of ${asked} ${title} (seed ${seed}, ${seconds} s)`);
   for (const { text, measured, holds } of promises)
-    console.log(`  ${holds ? 'holds ' : 'BROKEN'} ${text}\n         ${measured}`);
+    console.log(`  ${holds === null ? 'UNTOLD' : holds ? 'holds ' : 'BROKEN'} ${text}\n         ${measured}`);
 }
 
 async function machineWithLibtorch() {

@@ -4,7 +4,8 @@ import type { Series } from './measure.js';
 export interface Promised {
   text: string;
   measured: string;
-  holds: boolean;
+  /** null: too little was done to tell. */
+  holds: boolean | null;
 }
 
 export interface Phase {
@@ -153,7 +154,7 @@ function memoryFlat({ residentMegabytes, done }: Series): Promised {
   return {
     text: `resident memory is flat: the last quarter within ${kMostGrowth * 100} % of the second`,
     measured: `${residentMegabytes.map((megabytes) => megabytes.toFixed(0)).join(', ')} MB; ${(grown * 100).toFixed(1)} %`,
-    holds: grown < kMostGrowth || done < kFewest,
+    holds: done < kFewest ? null : grown < kMostGrowth,
   };
 }
 
@@ -176,7 +177,7 @@ function collected(figures: Series & { modelMegabytes: number; grownMegabytes: n
   return {
     text: 'garbage collection alone keeps memory bounded, below half of what was made',
     measured: `at most ${grownMegabytes.toFixed(0)} MB above the start, ${total.toFixed(0)} MB made; by quarter ${residentMegabytes.map((megabytes) => megabytes.toFixed(0)).join(', ')} MB`,
-    holds: grownMegabytes < total / 2 || done < kFewestForgotten,
+    holds: done < kFewestForgotten ? null : grownMegabytes < total / 2,
   };
 }
 

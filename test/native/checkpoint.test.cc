@@ -91,7 +91,7 @@ struct Listed {
 
   template <class Visitor>
   void fields(Visitor& visit) {
-    visit("items", items);
+    visit("items", items, kCollected);
   }
 };
 
@@ -104,7 +104,7 @@ TEST("checkpoint: a list is no longer than what is saved of it") {
   StateArchive archive = writer.take();
   const auto readBack = [&] {
     Listed found;
-    StateReader reader(archive, c10::kCPU);
+    StateReader reader(archive, c10::kCPU, Origin::kFile);
     found.fields(reader);
     return found.items;
   };

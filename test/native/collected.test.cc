@@ -14,6 +14,16 @@ TEST("collected: a training that has ended and has no figures is refused by name
   EXPECT(ERROR_OF(lastOf(std::vector<int>(), "epochs")).code() == ErrorCode::kOutOfRange);
 }
 
+TEST("collected: a counter that points beside its list is refused by name") {
+  const std::vector<int> some = {1, 2};
+  EXPECT(itemOf(some, 1, "distances") == 2);
+  for (const int64_t index : {-1, 2}) {
+    const Error error = ERROR_OF(itemOf(some, index, "distances"));
+    EXPECT(error.code() == ErrorCode::kOutOfRange);
+    EXPECT(error.message().find("distances") != std::string::npos);
+  }
+}
+
 TEST("collected: the best weights are put back, and too few or too many are refused") {
   CreateOptions options;
   options.widths = std::vector<int64_t>{2, 3};

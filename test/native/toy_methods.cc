@@ -90,10 +90,10 @@ struct GradualState {
   void fields(V&& visit) {
     visit("model", model);
     visit("optimizer", optimizer);
-    visit("masks", masks);
-    visit("best", best);
+    visit("masks", masks, kCollected);
+    visit("best", best, kCollected);
     visit("bestLoss", bestLoss);
-    visit("curve", curve);
+    visit("curve", curve, kCollected);
   }
 };
 
@@ -160,8 +160,8 @@ struct AdmmState {
     visit("critic", critic);
     visit("optimizer", optimizer);
     visit("criticOptimizer", criticOptimizer);
-    visit("z", z);
-    visit("u", u);
+    visit("z", z, kCollected);
+    visit("u", u, kCollected);
     visit("residual", residual);
   }
 };
@@ -304,7 +304,7 @@ struct NestedState {
   void fields(V&& visit) {
     visit("model", model);
     visit("optimizer", optimizer);
-    visit("curve", curve);
+    visit("curve", curve, kCollected);
   }
 };
 

@@ -226,6 +226,71 @@ TEST("checkpoint: torn and damaged files are refused") {
   }
 }
 
+TEST("checkpoint: a state that does not fit its training is refused, whatever its checksum says") {
+  const Folder folder;
+  RunRequest run = request("toy.gradual", toyDomain());
+  run.run.checkpoint = CheckpointOptions{};
+  run.run.checkpoint->path = folder.file("a.checkpoint");
+  int steps = 0;
+  RunControl stopped;
+  onToyStep = [&] {
+    if (++steps == 7) stopped.cancel();
+  };
+  bool cancelled = false;
+  try {
+    execute(toys(), run, stopped);
+  } catch (const Cancelled&) {
+    cancelled = true;
+  }
+  EXPECT(cancelled);
+  onToyStep = [] {};
+  run.run.resume = run.run.checkpoint->path;
+  run.run.checkpoint = std::nullopt;
+  const auto resumedWith = [&](const std::function<void(StateArchive&)>& damage) {
+    Checkpoint saved = readCheckpoint(folder.file("a.checkpoint"));
+    damage(saved.root->entries.at(0)->state);
+    run.run.resume = folder.file("b.checkpoint");
+    writeCheckpoint(*run.run.resume, imageOf(saved.identity, *saved.root), 1);
+    RunControl control;
+    execute(toys(), run, control);
+  };
+  const auto refused = [&](const std::function<void(StateArchive&)>& damage) {
+    return ERROR_OF(resumedWith(damage)).code() == ErrorCode::kCheckpointInvalid;
+  };
+  const auto scalar = [&](const char* name, const Value& value) {
+    return refused([&](StateArchive& state) { state.scalars.set(name, value); });
+  };
+  const auto inner = [&](const char* name, const Value& value) {
+    return refused([&](StateArchive& state) {
+      Value scalars = state.scalars.at("state");
+      EXPECT(scalars.find(name) != nullptr);
+      scalars.set(name, value);
+      state.scalars.set("state", scalars);
+    });
+  };
+  resumedWith([](StateArchive&) {});
+  EXPECT(scalar("phase", 1));
+  EXPECT(scalar("phase", -1));
+  EXPECT(scalar("step", -1));
+  EXPECT(scalar("step", 1000));
+  EXPECT(scalar("epochsClosed", -1));
+  EXPECT(scalar("epochsClosed", 3));
+  EXPECT(inner("optimizer.first#", 0));
+  EXPECT(inner("optimizer.masters#", 1));
+  EXPECT(inner("optimizer.second.0?", false));
+  EXPECT(inner("model?", false));
+  EXPECT(refused([](StateArchive& state) {
+    for (auto& [name, tensor] : state.tensors) {
+      if (name == "optimizer.first.0") tensor = torch::zeros({1});
+    }
+  }));
+  EXPECT(refused([](StateArchive& state) {
+    for (auto& [name, tensor] : state.tensors) {
+      if (name == "optimizer.first.0") tensor = tensor.to(at::kDouble);
+    }
+  }));
+}
+
 TEST("guard: a bad sample is named, and the last good state kept") {
   const Folder folder;
   RunControl control;
@@ -241,6 +306,10 @@ TEST("guard: a bad sample is named, and the last good state kept") {
   EXPECT(!error.details().at("layer").asString().empty() ||
          error.message().find("first at") == std::string::npos);
   EXPECT_EQ(error.details().at("checkpoint").asString(), run.run.checkpoint->path);
+  const auto model = std::dynamic_pointer_cast<Model>(error.details().at("model").asHandle());
+  for (const at::Tensor& weight : model->weights()) EXPECT(weight.isfinite().all().item<bool>());
+  const Value& made = model->manifest().at("methods").asList().back();
+  EXPECT_EQ(made.at("divergedAt").asInt(), error.details().at("step").asInt());
   const Checkpoint kept = readCheckpoint(run.run.checkpoint->path);
   EXPECT_EQ(kept.root->entries.at(0)->state.scalars.at("step").asInt(), error.details().at("step").asInt());
   for (const auto& [name, tensor] : kept.root->entries.at(0)->state.tensors) {

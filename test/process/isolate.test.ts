@@ -2,11 +2,13 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { Dataset } from '../../lib/dataset.js';
 import { Domain } from '../../lib/domain.js';
 import { isEspalierError } from '../../lib/errors.js';
 import { accuracy } from '../../lib/evaluate/accuracy.js';
+import { launch } from '../../lib/isolate/launch.js';
 import { Model } from '../../lib/model.js';
 import { magnitude } from '../../lib/prune/magnitude.js';
 import { supervised } from '../../lib/train/supervised.js';
@@ -207,6 +209,36 @@ test(
     const unreported = await Domain.open({ name: 'fit', fit: await Dataset.from(samples), select: 0 });
     assert.is(await codeOf(isolated.evaluate(unreported)), 'ERR_DATA_INVALID');
     await isolated.dispose();
+  },
+  { timeoutMs },
+);
+
+test(
+  'its process may read the model and what it runs on, and write, start or learn nothing',
+  async () => {
+    const { file } = await saved();
+    const process = await launch(file, fileURLToPath(new URL('children/rights.js', import.meta.url)));
+    const done = new Promise((resolve) => process.once('message', resolve));
+    process.send({ folder });
+    const { environment, ...outcomes } = (await done) as { environment: string[] };
+    const denied = 'ERR_ACCESS_DENIED';
+    assert.equal(outcomes, {
+      readsModel: 'allowed',
+      readsElsewhere: denied,
+      readsHome: denied,
+      writesModel: denied,
+      writesTemporary: denied,
+      removes: denied,
+      startsProcesses: denied,
+      startsWorkers: denied,
+    });
+    assert.ok(fs.existsSync(file));
+    const known =
+      /^(LIBTORCH|LD_LIBRARY_PATH|\w+_NUM_THREADS|OMP_WAIT_POLICY|GOMP_SPINCOUNT|NODE_CHANNEL_\w+)$/;
+    assert.equal(
+      environment.filter((name) => !known.test(name)),
+      [],
+    );
   },
   { timeoutMs },
 );

@@ -37,7 +37,7 @@ struct State {
     visit("steps", steps);
     visit("images", images);
     visit("seconds", seconds);
-    visit("checkpoints", checkpoints);
+    visit("checkpoints", checkpoints, kCollected);
   }
 };
 

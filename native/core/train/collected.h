@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,15 @@ const Figures& lastOf(const std::vector<Figures>& collected, std::string_view na
     fail(ErrorCode::kOutOfRange, "expected ", name, " of a training that has ended, found none");
   }
   return collected.back();
+}
+
+// The item of a list that a counter of the state points at.
+template <class Item>
+const Item& itemOf(const std::vector<Item>& list, int64_t index, std::string_view name) {
+  if (index < 0 || index >= static_cast<int64_t>(list.size())) {
+    fail(ErrorCode::kOutOfRange, "expected an index below ", list.size(), " into ", name, ", found ", index);
+  }
+  return list[static_cast<size_t>(index)];
 }
 
 // Copies parameters, then buffers, into a model.

@@ -101,6 +101,7 @@ Error Diagnosis::error(int64_t step, const std::string& phase, const std::string
     message += text(i == 0 ? ", with samples " : ", ", finding_.samples[i]);
   if (!finding_.samples.empty()) details.set("samples", toValue(finding_.samples));
   if (!checkpoint.empty()) details.set("checkpoint", checkpoint);
+  if (!models_.empty()) details.set("model", HandlePtr(models_.front()));
   // Of one value there is no variance; torch divides zero by zero.
   message +=
       finding_.layer.ends_with("running_var")

@@ -28,7 +28,7 @@ class Diagnosis {
   // it.
   void seeAfter(const std::string& path, const Error* answers);
 
-  // ERR_DIVERGED about `step` of `phase`; an empty `checkpoint` is none.
+  // ERR_DIVERGED about `step` of `phase`, with the first of the models; an empty `checkpoint` is none.
   Error error(int64_t step, const std::string& phase, const std::string& checkpoint) const;
 
  private:

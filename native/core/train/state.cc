@@ -46,8 +46,11 @@ void StateWriter::write(std::shared_ptr<Model>& model) {
   for (const ParameterInfo& buffer : model->buffers()) tensor(prefix_ + ":" + buffer.path, buffer.tensor);
 }
 
-StateReader::StateReader(const StateArchive& archive, c10::Device device)
-    : tensors_(archive.tensors.begin(), archive.tensors.end()), scalars_(archive.scalars), device_(device) {}
+StateReader::StateReader(const StateArchive& archive, c10::Device device, Origin origin)
+    : tensors_(archive.tensors.begin(), archive.tensors.end()),
+      scalars_(archive.scalars),
+      device_(device),
+      mustFit_(origin == Origin::kFile) {}
 
 const at::Tensor& StateReader::tensor(const std::string& name) const {
   const auto found = tensors_.find(name);
@@ -63,8 +66,19 @@ const Value& StateReader::scalar(const std::string& name) const {
   return *found;
 }
 
-size_t StateReader::count() const {
+bool StateReader::present(bool before) const {
+  const bool saved = scalar(prefix_ + "?").asBool();
+  if (mustFit_ && before && !saved)
+    fail(ErrorCode::kCheckpointInvalid, "expected ", prefix_, " in the saved state, found none");
+  return saved;
+}
+
+size_t StateReader::count(size_t before) const {
   const int64_t count = scalar(prefix_ + "#").asInt();
+  if (mustFit_ && count != static_cast<int64_t>(before)) {
+    fail(ErrorCode::kCheckpointInvalid, "expected ", before, " items of ", prefix_,
+         " in the saved state, found ", count);
+  }
   const auto most = static_cast<int64_t>(tensors_.size() + scalars_.asMap().size());
   if (count < 0 || count > most) {
     fail(ErrorCode::kCheckpointInvalid, "expected at most ", most, " items of ", prefix_,
@@ -74,12 +88,18 @@ size_t StateReader::count() const {
 }
 
 void StateReader::read(at::Tensor& value) {
-  if (!scalar(prefix_ + "?").asBool()) {
+  if (!present(value.defined())) {
     value = at::Tensor();
     return;
   }
   const at::Tensor& saved = tensor(prefix_);
-  if (value.defined() && value.sizes() == saved.sizes() && value.scalar_type() == saved.scalar_type()) {
+  const bool fits =
+      value.defined() && value.sizes() == saved.sizes() && value.scalar_type() == saved.scalar_type();
+  if (mustFit_ && value.defined() && !fits) {
+    fail(ErrorCode::kCheckpointInvalid, "expected ", value.scalar_type(), value.sizes(), " for ", prefix_,
+         " in the saved state, found ", saved.scalar_type(), saved.sizes());
+  }
+  if (fits) {
     const torch::NoGradGuard noGrad;
     value.copy_(saved);
   } else {
@@ -94,12 +114,12 @@ void StateReader::read(ConstantTensor& value) {
 void StateReader::read(at::Generator& value) { value.set_state(tensor(prefix_).cpu()); }
 
 void StateReader::read(std::shared_ptr<Model>& model) {
-  const bool saved = scalar(prefix_ + "?").asBool();
-  if (!saved) {
+  if (!present(model != nullptr)) {
     model.reset();
     return;
   }
-  if (!model) fail(ErrorCode::kInternal, "the state's model ", prefix_, " must exist before it is restored");
+  if (!model)
+    fail(ErrorCode::kCheckpointInvalid, "expected no ", prefix_, " in the saved state, found a model");
   const torch::NoGradGuard noGrad;
   const auto restore = [&](const ParameterInfo& info) {
     const at::Tensor& source = tensor(prefix_ + ":" + info.path);

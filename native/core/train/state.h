@@ -22,6 +22,11 @@ struct ConstantTensor {
   at::Tensor value;
 };
 
+// Marks what a training makes on its way: `visit("epochs", epochs, kCollected)`. All else is there before it
+// begins, and a checkpoint holds as much of it, of the same shapes.
+struct Collected {};
+inline constexpr Collected kCollected;
+
 // A state as plain tensors and values.
 struct StateArchive {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
@@ -41,8 +46,8 @@ class StateWriter {
  public:
   explicit StateWriter(bool copy) : copy_(copy) {}
 
-  template <class T>
-  void operator()(const char* name, T& member, const FieldSpec& = {}) {
+  template <class T, class Spec = FieldSpec>
+  void operator()(const char* name, T& member, const Spec& = {}) {
     const std::string outer = std::exchange(prefix_, detail::join(prefix_, name));
     write(member);
     prefix_ = outer;
@@ -84,16 +89,26 @@ class StateWriter {
   StateArchive archive_;
 };
 
+// Where an archive comes from.
+enum class Origin {
+  kRun,   // it was captured from this state
+  kFile,  // its checksum is right, and nothing else is known of it
+};
+
 // Puts an archive back into a state of the same struct. Tensors of the same shape are copied in place, so
-// that what shares them (a module's parameters, an optimiser's list) stays tied to them.
+// that what shares them (a module's parameters, an optimiser's list) stays tied to them. One of a file must
+// fit the state as it is before the training: ERR_CHECKPOINT_INVALID.
 class StateReader {
  public:
-  StateReader(const StateArchive& archive, c10::Device device);
+  StateReader(const StateArchive& archive, c10::Device device, Origin origin);
 
-  template <class T>
-  void operator()(const char* name, T& member, const FieldSpec& = {}) {
+  template <class T, class Spec = FieldSpec>
+  void operator()(const char* name, T& member, const Spec& = {}) {
     const std::string outer = std::exchange(prefix_, detail::join(prefix_, name));
+    const bool outerFits = mustFit_;
+    if constexpr (std::is_same_v<Spec, Collected>) mustFit_ = false;
     read(member);
+    mustFit_ = outerFits;
     prefix_ = outer;
   }
 
@@ -101,7 +116,9 @@ class StateReader {
   const at::Tensor& tensor(const std::string& name) const;
   const Value& scalar(const std::string& name) const;
   // Of the list that is being read: each item has an entry of its own.
-  size_t count() const;
+  size_t count(size_t before) const;
+  // Whether what is being read is there; `before`: in the state.
+  bool present(bool before) const;
   void read(at::Tensor& value);
   void read(ConstantTensor& value);
   void read(at::Generator& value);
@@ -117,14 +134,14 @@ class StateReader {
                          std::is_same_v<T, std::string> || std::is_enum_v<T>) {
       fromValue(member, scalar(prefix_), prefix_);
     } else if constexpr (trait::kIs<T, std::optional>) {
-      if (!scalar(prefix_ + "?").asBool()) {
+      if (!present(member.has_value())) {
         member.reset();
         return;
       }
       if (!member) member.emplace();
       (*this)("value", *member);
     } else if constexpr (trait::kIs<T, std::vector>) {
-      member.resize(count());
+      member.resize(count(member.size()));
       for (size_t i = 0; i < member.size(); ++i) (*this)(std::to_string(i).c_str(), member[i]);
     } else {
       static_assert(HasFields<T>,
@@ -136,14 +153,15 @@ class StateReader {
   std::map<std::string, at::Tensor> tensors_;
   const Value& scalars_;
   c10::Device device_;
+  bool mustFit_;
   std::string prefix_;
 };
 
 // Collects the networks of a state, so that the guard can look into them.
 class ModelFinder {
  public:
-  template <class T>
-  void operator()(const char*, T& member, const FieldSpec& = {}) {
+  template <class T, class Spec = FieldSpec>
+  void operator()(const char*, T& member, const Spec& = {}) {
     if constexpr (std::is_same_v<T, std::shared_ptr<Model>>) {
       if (member) models_.push_back(member);
     } else if constexpr (trait::kIs<T, std::vector> || trait::kIs<T, std::optional>) {
@@ -170,8 +188,8 @@ StateArchive captureState(State& state, bool copy) {
 }
 
 template <class State>
-void restoreState(State& state, const StateArchive& archive, c10::Device device) {
-  StateReader reader(archive, device);
+void restoreState(State& state, const StateArchive& archive, c10::Device device, Origin origin) {
+  StateReader reader(archive, device, origin);
   state.fields(reader);
 }
 

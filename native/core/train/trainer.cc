@@ -119,37 +119,17 @@ class Trainer {
   }
 
   void openStreams(const ErasedPhase& phase) {
-    streams_.clear();
-    for (size_t i = 0; i < phase.streams.size(); ++i) {
-      StreamOptions options = phase.streams[i].options;
-      options.seed = mixSeed(mixSeed(mixSeed(base_, phase.name), position_.phase), i);
-      streams_.push_back(std::make_unique<BatchStream>(phase.streams[i].dataset, options, job_.device()));
-    }
-    stepsPerEpoch_ = phase.stepsPerEpoch > 0 ? phase.stepsPerEpoch
-                     : streams_.empty()      ? 0
-                                             : streams_[0]->batchesPerEpoch();
-    if (stepsPerEpoch_ == 0) {
-      fail(ErrorCode::kDataInvalid, "expected at least one batch an epoch for phase ", phase.name,
-           ", found none: the dataset is smaller than a batch and incomplete batches are left out");
-    }
+    const uint64_t seed = mixSeed(mixSeed(base_, phase.name), position_.phase);
+    streams_ = PhaseStreams(phase.streams, phase.stepsPerEpoch, phase.name, seed, job_.device());
+    stepsPerEpoch_ = streams_.stepsPerEpoch();
     steps_ = stepsPerEpoch_ * phase.epochs;
-  }
-
-  // A function of phase and step alone, so that a replay or a resumed run sees the same.
-  Batches batchesAt(int64_t step) {
-    Batches batches;
-    for (const auto& stream : streams_) {
-      const int64_t length = stream->batchesPerEpoch();
-      batches.push_back(stream->at(step / length, step % length));
-    }
-    return batches;
   }
 
   void doStep(const ErasedPhase& phase) {
     const RandomTurn turn(
         random_, job_.device(),
         mixSeed(mixSeed(mixSeed(base_, phase.name), "dropout"), static_cast<uint64_t>(position_.step)));
-    const Batches batches = batchesAt(position_.step);
+    const Batches batches = streams_.at(position_.step);
     if (diagnosis_) diagnosis_->beginStep(batches);
     if (!batches.empty()) windowSamples_ += batches[0].labels.size(0);
     StepContext context(*this);
@@ -199,8 +179,11 @@ class Trainer {
   void resume() {
     try {
       if (entry_.state.scalars.asMap().empty()) return;
-      unpack(entry_.state);
+      unpack(entry_.state, Origin::kFile);
       job_.goOnAt(entry_.state.scalars.at("ordinal").asInt());
+      const size_t phases = phases_.size() + (entry_.finished ? 1 : 0);
+      if (position_.phase >= phases)
+        fail(ErrorCode::kOutOfRange, "expected a phase below ", phases, ", found ", position_.phase);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kInvalidArgType && error.code() != ErrorCode::kOutOfRange) throw;
       fail(ErrorCode::kCheckpointInvalid, "the saved state of ", job_.method(),
@@ -229,7 +212,7 @@ class Trainer {
     return archive;
   }
 
-  void unpack(const StateArchive& archive) {
+  void unpack(const StateArchive& archive, Origin origin) {
     StateArchive inner;
     inner.scalars = archive.scalars.at("state");
     for (const auto& [name, tensor] : archive.tensors) {
@@ -243,7 +226,7 @@ class Trainer {
         inner.tensors.emplace_back(name, tensor);
       }
     }
-    state_.restore(inner);
+    state_.restore(inner, origin);
     position_ = {static_cast<size_t>(archive.scalars.at("phase").asInt()), archive.scalars.at("step").asInt(),
                  archive.scalars.at("epochsClosed").asInt(), archive.scalars.at("begun").asBool()};
   }
@@ -292,7 +275,7 @@ class Trainer {
 
   // Whether a step before `end` is bad; the position is then that step's.
   bool replayUntil(const ErasedPhase& phase, int64_t end) {
-    unpack(lastGood_);
+    unpack(lastGood_, Origin::kRun);
     guard_.reset();
     for (; position_.step < end; ++position_.step) {
       doStep(phase);
@@ -345,7 +328,7 @@ class Trainer {
   CheckpointEntry& entry_;
   bool random_ = false;
   Position position_;
-  std::vector<std::unique_ptr<BatchStream>> streams_;
+  PhaseStreams streams_;  // of the phase
   int64_t stepsPerEpoch_ = 0;
   int64_t steps_ = 0;
   std::map<std::string, at::Generator> generators_;

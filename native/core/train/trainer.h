@@ -7,31 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "core/data/domain.h"
-#include "core/data/stream.h"
 #include "core/job.h"
 #include "core/train/autocast.h"
 #include "core/train/optimizer.h"
+#include "core/train/phase_streams.h"
 #include "core/train/state.h"
 
 // A method is a list of phases over one State (state.h). The body of a phase is a free function
 // step(State&, const Batches&, StepContext&): what it needs from one step to the next is in the State. The
 // trainer owns epochs, shuffling, progress, cancellation, the divergence guard, checkpoints and resume.
 namespace espalier {
-
-// What a phase draws batches from. `report` data cannot get in here.
-class TrainingStream {
- public:
-  TrainingStream(const FitData& data, StreamOptions options) : dataset(data.dataset()), options(options) {}
-  TrainingStream(const SelectData& data, StreamOptions options) : dataset(data.dataset()), options(options) {}
-
-  DatasetPtr dataset;
-  StreamOptions
-      options;  // its seed is set by the trainer from the run's seed, phase and position in the list
-};
-
-// One batch a stream. The first stream sets the length of an epoch; the others go round.
-using Batches = std::vector<Batch>;
 
 struct TrainOptions {
   Precision precision = Precision::kFloat32;
@@ -103,22 +88,22 @@ struct ErasedPhase {
 };
 struct ErasedState {
   std::function<StateArchive(bool copy)> capture;
-  std::function<void(const StateArchive&)> restore;
+  std::function<void(const StateArchive&, Origin)> restore;
   std::vector<std::shared_ptr<Model>> models;
 };
 void trainErased(Job& job, const ErasedState& state, const std::vector<ErasedPhase>& phases,
                  const TrainOptions& options);
 
 // Runs the phases one after another, or goes on where the job's checkpoint left off. ERR_DIVERGED
-// { step, layer?, samples?, checkpoint? } when a loss, gradient or weight is not finite; the state is then
-// the last good one.
+// { step, layer?, samples?, checkpoint?, model? } when a loss, gradient or weight is not finite; the state,
+// whose first network is `model`, is then the last good one.
 template <class State>
 void train(Job& job, State& state, const std::vector<Phase<State>>& phases,
            const TrainOptions& options = {}) {
   ErasedState erasedState;
   erasedState.capture = [&state](bool copy) { return captureState(state, copy); };
-  erasedState.restore = [&state, &job](const StateArchive& archive) {
-    restoreState(state, archive, job.device());
+  erasedState.restore = [&state, &job](const StateArchive& archive, Origin origin) {
+    restoreState(state, archive, job.device(), origin);
   };
   ModelFinder finder;
   state.fields(finder);

@@ -22,31 +22,61 @@ struct Lanes {
   ESPALIER_INLINE explicit Lanes(float x) : v(x) {}
 };
 
-// All bits set where true.
-struct LaneMask {
-  Floats v;
-};
-
 ESPALIER_INLINE Lanes operator+(Lanes a, Lanes b) { return a.v + b.v; }
 ESPALIER_INLINE Lanes operator-(Lanes a, Lanes b) { return a.v - b.v; }
 ESPALIER_INLINE Lanes operator*(Lanes a, Lanes b) { return a.v * b.v; }
 ESPALIER_INLINE Lanes operator/(Lanes a, Lanes b) { return a.v / b.v; }
-ESPALIER_INLINE LaneMask operator>(Lanes a, Lanes b) { return {a.v > b.v}; }
-ESPALIER_INLINE LaneMask operator>=(Lanes a, Lanes b) { return {a.v >= b.v}; }
 ESPALIER_INLINE Lanes fma(Lanes a, Lanes b, Lanes c) { return at::vec::fmadd(a.v, b.v, c.v); }
 ESPALIER_INLINE Lanes abs(Lanes x) { return x.v.abs(); }
 ESPALIER_INLINE Lanes sqrt(Lanes x) { return x.v.sqrt(); }
+
+// Adding it rounds to an integer n, whose bits are then the lowest of the sum.
+constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
+
+// Of each set: select; greater(a, b), which is b where a is no number; scaled: p * 2^n of `shifted`, n and
+// kRound, and 0 where not `condition`.
+#if defined(CPU_CAPABILITY_AVX512)
+// A mask register: ATen's comparisons make a vector of it, and its blend a mask again.
+struct LaneMask {
+  __mmask16 v;
+};
+ESPALIER_INLINE LaneMask operator>(Lanes a, Lanes b) {
+  return {_mm512_cmp_ps_mask(__m512(a.v), __m512(b.v), _CMP_GT_OQ)};
+}
+ESPALIER_INLINE LaneMask operator>=(Lanes a, Lanes b) {
+  return {_mm512_cmp_ps_mask(__m512(a.v), __m512(b.v), _CMP_GE_OQ)};
+}
+ESPALIER_INLINE Lanes select(LaneMask condition, Lanes yes, Lanes no) {
+  return Floats(_mm512_mask_blend_ps(condition.v, __m512(no.v), __m512(yes.v)));
+}
+ESPALIER_INLINE Floats greater(Floats a, Floats b) { return _mm512_max_ps(__m512(a), __m512(b)); }
+ESPALIER_INLINE Lanes scaled(LaneMask condition, Floats p, Floats shifted) {
+  return Floats(_mm512_maskz_scalef_ps(condition.v, __m512(p), __m512(shifted - Floats(kRound))));
+}
+#else
+// All bits set where true.
+struct LaneMask {
+  Floats v;
+};
+ESPALIER_INLINE LaneMask operator>(Lanes a, Lanes b) { return {a.v > b.v}; }
+ESPALIER_INLINE LaneMask operator>=(Lanes a, Lanes b) { return {a.v >= b.v}; }
 ESPALIER_INLINE Lanes select(LaneMask condition, Lanes yes, Lanes no) {
   return Floats::blendv(no.v, yes.v, condition.v);
 }
+ESPALIER_INLINE Floats greater(Floats a, Floats b) { return _mm256_max_ps(__m256(a), __m256(b)); }
+ESPALIER_INLINE Lanes scaled(LaneMask condition, Floats p, Floats shifted) {
+  using at::vec::cast;
+  const Integers exponent = (cast<int32_t, float>(shifted) - Integers(0x4B400000 - 127)) << Integers(23);
+  return Floats::blendv(Floats(0.0f), p * cast<float, int32_t>(exponent), condition.v);
+}
+#endif
 
 // The operations of the scalar one, in its order.
 ESPALIER_INLINE Lanes expOfNegative(Lanes x) {
-  using at::vec::cast;
   using at::vec::fmadd;
   const Floats lowest(-80.0f);
-  const Floats round(12582912.0f);
-  const Floats bounded = at::vec::maximum(x.v, lowest);
+  const Floats round(kRound);
+  const Floats bounded = greater(x.v, lowest);
   const Floats shifted = fmadd(bounded, Floats(1.44269504088896341f), round);
   const Floats n = shifted - round;
   Floats r = fmadd(n, Floats(-0.693145752f), bounded);
@@ -57,8 +87,7 @@ ESPALIER_INLINE Lanes expOfNegative(Lanes x) {
   p = fmadd(p, r, Floats(0.5f));
   p = fmadd(p, r, Floats(1.0f));
   p = fmadd(p, r, Floats(1.0f));
-  const Integers exponent = (cast<int32_t, float>(shifted) - Integers(0x4B400000 - 127)) << Integers(23);
-  return Floats::blendv(Floats(0.0f), p * cast<float, int32_t>(exponent), x.v >= lowest);
+  return scaled(x >= Lanes(lowest), p, shifted);
 }
 
 // kWidth neighbours in memory.
@@ -74,8 +103,8 @@ ESPALIER_INLINE Lanes loadLanes(const c10::BFloat16* p) {
 }
 ESPALIER_INLINE Lanes loadLanes(const c10::Half* p) { return Floats(_mm512_cvtph_ps(loadHalves(p))); }
 ESPALIER_INLINE LaneMask loadLanes(const bool* p) {
-  const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-  return {Floats(_mm512_castsi512_ps(_mm512_sub_epi32(_mm512_setzero_si512(), wide)))};
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm_test_epi8_mask(bytes, bytes)};
 }
 ESPALIER_INLINE void storeLanes(c10::BFloat16* p, Lanes x) {
   // To the nearest, ties to even; a NaN keeps its highest bits and stays one.

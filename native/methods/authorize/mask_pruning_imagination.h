@@ -52,10 +52,10 @@ struct Imagination {
     visit("heldAnswers", heldAnswers);
     visit("statistics", statistics);
     visit("made", made);
-    visit("rounds", rounds);
+    visit("rounds", rounds, kCollected);
     visit("directions", directions);
     visit("sums", sums);
-    visit("diversified", diversified);
+    visit("diversified", diversified, kCollected);
   }
 };
 

@@ -42,8 +42,8 @@ struct State {
     visit("sums", sums);
     visit("count", count);
     visit("steps", steps);
-    visit("readings", readings);
-    visit("best", best);
+    visit("readings", readings, kCollected);
+    visit("best", best, kCollected);
   }
 };
 

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/objectives/mmd.h"
 #include "core/random.h"
+#include "core/train/collected.h"
 #include "core/train/loss.h"
 #include "core/train/trainer.h"
 #include "methods/authorize/non_transferable_learning_adversaries.h"
@@ -52,9 +53,9 @@ struct State {
     visit("learned", learned);
     visit("cell", cell);
     visit("discrepancy", discrepancy);
-    visit("cells", cells);
-    visit("images", images);
-    visit("labels", labels);
+    visit("cells", cells, kCollected);
+    visit("images", images, kCollected);
+    visit("labels", labels, kCollected);
   }
 };
 
@@ -111,14 +112,13 @@ void learnStep(State& state, const Batches& batches, StepContext& context) {
 }
 
 void keepLearned(State& state, int64_t /*epoch*/, Job& /*job*/) {
-  state.learned.clear();
-  for (const at::Tensor& parameter : state.artist.parameters())
-    state.learned.push_back(parameter.detach().clone());
+  const torch::NoGradGuard noGrad;
+  const std::vector<at::Tensor>& parameters = state.artist.parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) state.learned[i].copy_(parameters[i]);
 }
 
 double distanceOf(const State& state) {
-  const auto directions = static_cast<size_t>(state.options->directions);
-  return state.options->distances[static_cast<size_t>(state.cell) / directions];
+  return itemOf(state.options->distances, state.cell / state.options->directions, "distances");
 }
 
 int64_t directionOf(const State& state) { return state.cell % state.options->directions; }
@@ -236,6 +236,8 @@ Augmented augment(const Model& model, const Domain& source, const AugmentationOp
   state.seed = job.seed();
   state.artist = Artist(options, state.classes, shape, mixSeed(job.seed(), "artist"), job.device());
   state.critic = Critic(options, state.classes, shape, mixSeed(job.seed(), "critic"), job.device());
+  for (const at::Tensor& parameter : state.artist.parameters())
+    state.learned.push_back(parameter.detach().clone());
   state.artistOptimizer = adamOver(state.artist.parameters(), options);
   state.criticOptimizer = adamOver(state.critic.parameters(), options);
   std::vector<at::Tensor> both = state.artist.parameters();

@@ -87,9 +87,9 @@ struct State {
     visit("steps", steps);
     visit("lastObjective", lastObjective);
     visit("done", done);
-    visit("iterations", iterations);
-    visit("polish", polish);
-    visit("best", best);
+    visit("iterations", iterations, kCollected);
+    visit("polish", polish, kCollected);
+    visit("best", best, kCollected);
   }
 
   std::vector<at::Tensor> pruned() const;  // W, detached

@@ -84,8 +84,8 @@ struct State {
     visit("samples", samples);
     visit("steps", steps);
     visit("learningRate", learningRate);
-    visit("epochs", epochs);
-    visit("trail", trail);
+    visit("epochs", epochs, kCollected);
+    visit("trail", trail, kCollected);
   }
 
   kernels::LtpThresholds perLayer() const { return {thresholds, previous, temperatures, rates}; }

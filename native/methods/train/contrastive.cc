@@ -154,7 +154,7 @@ struct State {
     visit("samples", samples);
     visit("steps", steps);
     visit("learningRate", learningRate);
-    visit("epochs", epochs);
+    visit("epochs", epochs, kCollected);
   }
 };
 

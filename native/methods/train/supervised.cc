@@ -104,9 +104,9 @@ struct State {
     visit("samples", samples);
     visit("steps", steps);
     visit("learningRate", learningRate);
-    visit("epochs", epochs);
-    visit("best", best);
-    visit("bestWeights", bestWeights);
+    visit("epochs", epochs, kCollected);
+    visit("best", best, kCollected);
+    visit("bestWeights", bestWeights, kCollected);
   }
 };
 
