@@ -112,7 +112,7 @@ SafetensorsHeader parseSafetensorsHeader(std::string_view file, uint64_t maxHead
     const Value json = parseJson(file.substr(kLengthBytes, length), "safetensors header");
     for (const auto& [name, value] : json.asMap()) {
       if (name == "__metadata__") {
-        header.metadata = value;
+        header.metadata = value.asMap();
       } else {
         header.tensors.push_back(parseEntry(name, value, dataAt));
       }

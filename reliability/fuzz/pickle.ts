@@ -109,32 +109,41 @@ function deep(random: Random): Step[] {
   return Array.from({ length: count }, () => ({ code }));
 }
 
+// A pickle may be damaged already: what an argument lacks makes its opcode one without.
 function parse(bytes: Buffer): Step[] {
   const steps: Step[] = [];
   let at = 0;
+  const has = (count: number) => at + count <= bytes.length;
   while (at < bytes.length) {
     const code = bytes[at++]!;
     const width = kWidths.get(code);
-    if (width !== undefined) {
+    if (width !== undefined && has(width)) {
       steps.push({ code, value: code === of('J') ? bytes.readInt32LE(at) : bytes.readUIntLE(at, width) });
       at += width;
-    } else if (code === of('X')) {
+    } else if (code === of('X') && has(4)) {
       const size = bytes.readUInt32LE(at);
       steps.push({ code, text: bytes.toString('latin1', at + 4, at + 4 + size) });
       at += 4 + size;
-    } else if (code === of('c')) {
-      const end = bytes.indexOf('\n', bytes.indexOf('\n', at) + 1);
+    } else if (code === of('c') && lineEnd(bytes, at, 2) !== undefined) {
+      const end = lineEnd(bytes, at, 2)!;
       steps.push({ code, text: bytes.toString('latin1', at, end) });
       at = end + 1;
-    } else if (code === 0x8a) {
+    } else if (code === 0x8a && has(9)) {
       steps.push({ code, value: bytes.readBigInt64LE(at + 1) });
       at += 9;
-    } else if (code === of('G')) {
+    } else if (code === of('G') && has(8)) {
       steps.push({ code, rest: Buffer.from(bytes.subarray(at, at + 8)) });
       at += 8;
     } else steps.push({ code });
   }
   return steps;
+}
+
+// Where the line ends that is the nth from `at` on.
+function lineEnd(bytes: Buffer, at: number, nth: number): number | undefined {
+  const end = bytes.indexOf('\n', at);
+  if (end < 0) return undefined;
+  return nth === 1 ? end : lineEnd(bytes, end + 1, nth - 1);
 }
 
 function write({ code, value, text, rest }: Step): Buffer {

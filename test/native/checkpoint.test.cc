@@ -7,6 +7,7 @@
 #include "check.h"
 #include "core/checkpoint/newest.h"
 #include "core/file.h"
+#include "core/safetensors.h"
 
 using namespace espalier;
 
@@ -115,4 +116,11 @@ TEST("checkpoint: a list is no longer than what is saved of it") {
     EXPECT(error.code() == ErrorCode::kCheckpointInvalid);
     EXPECT(error.message().find("items of items in the saved state") != std::string::npos);
   }
+}
+
+TEST("checkpoint: a header whose metadata is no map is a damaged file") {
+  const Series series;
+  writeFileAtomically(series.path,
+                      writeSafetensors({{"weight", torch::zeros({2})}}, Value::List{"espalier", "sha256"}));
+  EXPECT(ERROR_OF(readCheckpoint(series.path)).code() == ErrorCode::kCheckpointInvalid);
 }
