@@ -23,8 +23,8 @@ Failure internal(std::string message) {
 }
 
 Failure typed(const Error& error) {
-  Failure failure = {std::string(errorCodeName(error.code())), error.message(), error.details(), {}};
-  if (!failure.details.isMap()) return failure;
+  Failure failure = {std::string(errorCodeName(error.code())), error.message(), {}, {}};
+  if (!error.details().isMap()) return failure;
   failure.details = Value::Map{};
   for (const auto& [name, entry] : error.details().asMap()) {
     if (!entry.isHandle()) {

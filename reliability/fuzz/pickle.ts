@@ -109,7 +109,7 @@ function deep(random: Random): Step[] {
   return Array.from({ length: count }, () => ({ code }));
 }
 
-// A pickle may be damaged already: what an argument lacks makes its opcode one without.
+// A pickle may be damaged already: an opcode whose argument is cut off is one without.
 function parse(bytes: Buffer): Step[] {
   const steps: Step[] = [];
   let at = 0;
@@ -124,8 +124,8 @@ function parse(bytes: Buffer): Step[] {
       const size = bytes.readUInt32LE(at);
       steps.push({ code, text: bytes.toString('latin1', at + 4, at + 4 + size) });
       at += 4 + size;
-    } else if (code === of('c') && lineEnd(bytes, at, 2) !== undefined) {
-      const end = lineEnd(bytes, at, 2)!;
+    } else if (code === of('c')) {
+      const end = lineEnd(bytes, lineEnd(bytes, at) + 1);
       steps.push({ code, text: bytes.toString('latin1', at, end) });
       at = end + 1;
     } else if (code === 0x8a && has(9)) {
@@ -139,11 +139,10 @@ function parse(bytes: Buffer): Step[] {
   return steps;
 }
 
-// Where the line ends that is the nth from `at` on.
-function lineEnd(bytes: Buffer, at: number, nth: number): number | undefined {
+// The last line may have none.
+function lineEnd(bytes: Buffer, at: number): number {
   const end = bytes.indexOf('\n', at);
-  if (end < 0) return undefined;
-  return nth === 1 ? end : lineEnd(bytes, end + 1, nth - 1);
+  return end < 0 ? bytes.length : end;
 }
 
 function write({ code, value, text, rest }: Step): Buffer {

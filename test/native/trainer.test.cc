@@ -79,6 +79,21 @@ std::string stoppedAtEveryStep(const std::string& method, const std::shared_ptr<
   throw Failure("it never ends");
 }
 
+// Runs until its nth step, at which it is cancelled; whether it was.
+bool isCancelledAt(const RunRequest& run, int step) {
+  RunControl control;
+  int steps = 0;
+  onToyStep = [&] {
+    if (++steps == step) control.cancel();
+  };
+  try {
+    execute(toys(), run, control);
+  } catch (const Cancelled&) {
+    return true;
+  }
+  return false;
+}
+
 void testResume(const std::string& method) {
   const auto domain = toyDomain();
   onToyStep = [] {};
@@ -108,22 +123,11 @@ TEST("trainer: sub-runs between the steps of a training, stopped after every ste
 
 TEST("checkpoint: a run that is cancelled between its trainings writes one") {
   const Folder folder;
-  RunControl control;
   RunRequest run = request("toy.nested", toyDomain());
   run.run.checkpoint = CheckpointOptions{};
   run.run.checkpoint->path = folder.file("a.checkpoint");
-  int steps = 0;
   // The last step of all: what notices is the memo behind the training.
-  onToyStep = [&] {
-    if (++steps == 55) control.cancel();
-  };
-  bool cancelled = false;
-  try {
-    execute(toys(), run, control);
-  } catch (const Cancelled&) {
-    cancelled = true;
-  }
-  EXPECT(cancelled);
+  EXPECT(isCancelledAt(run, 55));
   EXPECT(readCheckpoint(run.run.checkpoint->path).root->entries.at(0)->finished);
 }
 
@@ -231,20 +235,8 @@ TEST("checkpoint: a state that does not fit its training is refused, whatever it
   RunRequest run = request("toy.gradual", toyDomain());
   run.run.checkpoint = CheckpointOptions{};
   run.run.checkpoint->path = folder.file("a.checkpoint");
-  int steps = 0;
-  RunControl stopped;
-  onToyStep = [&] {
-    if (++steps == 7) stopped.cancel();
-  };
-  bool cancelled = false;
-  try {
-    execute(toys(), run, stopped);
-  } catch (const Cancelled&) {
-    cancelled = true;
-  }
-  EXPECT(cancelled);
+  EXPECT(isCancelledAt(run, 7));
   onToyStep = [] {};
-  run.run.resume = run.run.checkpoint->path;
   run.run.checkpoint = std::nullopt;
   const auto resumedWith = [&](const std::function<void(StateArchive&)>& damage) {
     Checkpoint saved = readCheckpoint(folder.file("a.checkpoint"));

@@ -82,8 +82,8 @@ class Trainer {
         continue;
       }
       // Also true of a run that goes on right behind the epoch.
-      if (phase.done && position_.step == position_.epochsClosed * stepsPerEpoch_ && position_.step > 0 &&
-          phase.done()) {
+      if (phase.done && position_.step == position_.epochsClosed * streams_.stepsPerEpoch() &&
+          position_.step > 0 && phase.done()) {
         break;
       }
       stopIfCancelled();
@@ -104,25 +104,26 @@ class Trainer {
     }
   }
 
-  bool epochEnds() const { return position_.step == (position_.epochsClosed + 1) * stepsPerEpoch_; }
+  bool epochEnds() const { return position_.step == (position_.epochsClosed + 1) * streams_.stepsPerEpoch(); }
 
   // That of a damaged checkpoint may be one from which no epoch ever ends.
   void checkPosition(const ErasedPhase& phase) const {
     const int64_t step = position_.step;
     const int64_t closed = position_.epochsClosed;
-    const bool isWithin = closed >= 0 && closed <= phase.epochs && step >= closed * stepsPerEpoch_ &&
-                          step <= std::min(steps_, (closed + 1) * stepsPerEpoch_);
+    const bool isWithin = closed >= 0 && closed <= phase.epochs &&
+                          step >= closed * streams_.stepsPerEpoch() &&
+                          step <= std::min(steps_, (closed + 1) * streams_.stepsPerEpoch());
     if (!isWithin) {
       fail(ErrorCode::kCheckpointInvalid, "the saved state of ", job_.method(), " does not fit it: step ",
-           step, " with ", closed, " of ", phase.epochs, " epochs of ", stepsPerEpoch_, " steps closed");
+           step, " with ", closed, " of ", phase.epochs, " epochs of ", streams_.stepsPerEpoch(),
+           " steps closed");
     }
   }
 
   void openStreams(const ErasedPhase& phase) {
     const uint64_t seed = mixSeed(mixSeed(base_, phase.name), position_.phase);
     streams_ = PhaseStreams(phase.streams, phase.stepsPerEpoch, phase.name, seed, job_.device());
-    stepsPerEpoch_ = streams_.stepsPerEpoch();
-    steps_ = stepsPerEpoch_ * phase.epochs;
+    steps_ = streams_.stepsPerEpoch() * phase.epochs;
   }
 
   void doStep(const ErasedPhase& phase) {
@@ -329,7 +330,6 @@ class Trainer {
   bool random_ = false;
   Position position_;
   PhaseStreams streams_;  // of the phase
-  int64_t stepsPerEpoch_ = 0;
   int64_t steps_ = 0;
   std::map<std::string, at::Generator> generators_;
   at::Tensor scale_, growth_;  // float16 only
@@ -342,10 +342,10 @@ class Trainer {
   int64_t windowSamples_ = 0;
 };
 
-int64_t StepContext::epoch() const { return trainer_.position_.step / trainer_.stepsPerEpoch_; }
+int64_t StepContext::epoch() const { return trainer_.position_.step / trainer_.streams_.stepsPerEpoch(); }
 int64_t StepContext::step() const { return trainer_.position_.step; }
 int64_t StepContext::steps() const { return trainer_.steps_; }
-int64_t StepContext::stepsPerEpoch() const { return trainer_.stepsPerEpoch_; }
+int64_t StepContext::stepsPerEpoch() const { return trainer_.streams_.stepsPerEpoch(); }
 c10::Device StepContext::device() const { return trainer_.job_.device(); }
 
 at::Tensor StepContext::forward(Model& model, const at::Tensor& inputs, Mode mode) {
