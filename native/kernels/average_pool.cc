@@ -42,18 +42,18 @@ at::Tensor averagePoolBackward(const at::Tensor& gradient, int64_t height, int64
   constexpr const char* kOp = "average_pool_backward";
   checkImages(kOp, "gradient", gradient);
   checkSize(kOp, gradient, height, width);
-  at::Tensor dInput = emptyImages(gradient, height, width);
+  at::Tensor dInput = emptyImages(gradient, height, width, at::kFloat);
   const cpu::Image from = imageOf(dInput);
   const cpu::Image to = imageOf(gradient);
   withElement(gradient, [&]<class Element>() {
     const auto* dy = dataOf<Element>(gradient);
-    auto* dx = mutableDataOf<Element>(dInput);
+    auto* dx = mutableDataOf<float>(dInput);
     const auto& passes = cpu::pixelPasses<Element>();
     forEachSample(gradient, [&](int64_t sample) {
       passes.averageGradient(dy + sample * sizeOf(to), from, to, dx + sample * sizeOf(from));
     });
   });
-  return dInput;
+  return dInput.to(gradient.scalar_type());
 }
 
 TORCH_LIBRARY_IMPL(espalier, CPU, m) {

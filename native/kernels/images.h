@@ -33,9 +33,12 @@ inline void checkImages(const char* op, const char* name, const at::Tensor& imag
 inline cpu::Image imageOf(const at::Tensor& x) { return {x.size(2), x.size(3), x.size(1)}; }
 inline int64_t sizeOf(const cpu::Image& image) { return image.height * image.width * image.channels; }
 
-inline at::Tensor emptyImages(const at::Tensor& like, int64_t height, int64_t width) {
+inline at::Tensor emptyImages(const at::Tensor& like, int64_t height, int64_t width, at::ScalarType type) {
   return at::empty({like.size(0), like.size(1), height, width},
-                   like.options().memory_format(at::MemoryFormat::ChannelsLast));
+                   like.options().dtype(type).memory_format(at::MemoryFormat::ChannelsLast));
+}
+inline at::Tensor emptyImages(const at::Tensor& like, int64_t height, int64_t width) {
+  return emptyImages(like, height, width, like.scalar_type());
 }
 
 // body.template operator()<Element>() for the type of the images.

@@ -317,7 +317,7 @@ void average(const Element* x, const Image& image, const Image& small, Element* 
 }
 
 template <class Element>
-void averageGradient(const Element* dy, const Image& image, const Image& small, Element* dx) {
+void averageGradient(const Element* dy, const Image& image, const Image& small, float* dx) {
   for (int64_t i = 0; i < image.height * image.width * image.channels; ++i) dx[i] = 0;
   forGroups(image.channels, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     forSpans(image, small, [&](Span rows, Span columns, int64_t out) __attribute__((always_inline)) {
@@ -327,8 +327,8 @@ void averageGradient(const Element* dy, const Image& image, const Image& small, 
       for (int i = 0; i < kWidth; ++i) share[i] = dy[out + first + i] / height / width;
       for (int64_t row = rows.begin; row < rows.end; ++row) {
         for (int64_t column = columns.begin; column < columns.end; ++column) {
-          Element* __restrict to = dx + (row * image.width + column) * image.channels + first;
-          for (int i = 0; i < kWidth; ++i) to[i] = to[i] + share[i];
+          float* __restrict to = dx + (row * image.width + column) * image.channels + first;
+          for (int i = 0; i < kWidth; ++i) to[i] += share[i];
         }
       }
     });

@@ -67,7 +67,8 @@ struct PixelPasses {
   void (*pool)(const Element* x, const Image& image, Element* y);
   // Over windows that cover `image` evenly, one for each pixel of `small`.
   void (*average)(const Element* x, const Image& image, const Image& small, Element* y);
-  void (*averageGradient)(const Element* dy, const Image& image, const Image& small, Element* dx);
+  // In float32 for either type: a pixel gets the sum of all windows over it.
+  void (*averageGradient)(const Element* dy, const Image& image, const Image& small, float* dx);
 };
 
 // For either type of images.

@@ -43,6 +43,9 @@ def doubles(tensors):
 
 
 class Case(unittest.TestCase):
+    def setUp(self):
+        torch.manual_seed(1)
+
     def assert_within(self, found, expected, bound, what=""):
         """|found - expected| <= bound, each a tensor or a number; NaN is never within."""
         found, expected, bound = (torch.as_tensor(x, dtype=torch.float64) for x in (found, expected, bound))
