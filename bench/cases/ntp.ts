@@ -10,11 +10,11 @@ const kUsual = {
 };
 // As many steps of a network that takes fourteen times as long would be no short race.
 const kSmaller = {
-  targetHead: { steps: 10, refreshSteps: 4 },
+  targetHead: { steps: 6, refreshSteps: 2 },
   iterations: 2,
-  stepsPerIteration: 8,
-  polishSteps: 10,
-  refreshBatches: 4,
+  stepsPerIteration: 4,
+  polishSteps: 5,
+  refreshBatches: 2,
 };
 const kAttackers = {
   simulated: { attacker: 'simulated' },

@@ -324,10 +324,10 @@ OPTIONS = {
 # As many steps of a network that takes fourteen times as long would be no short race.
 SMALLER = {
     "iterations": 2,
-    "stepsPerIteration": 8,
-    "polishSteps": 10,
-    "targetHead": OPTIONS["targetHead"] | {"steps": 10, "refreshSteps": 4},
-    "refreshBatches": 4,
+    "stepsPerIteration": 4,
+    "polishSteps": 5,
+    "targetHead": OPTIONS["targetHead"] | {"steps": 6, "refreshSteps": 2},
+    "refreshBatches": 2,
 }
 
 if __name__ == "__main__":
