@@ -11,6 +11,13 @@ import { lines, type Reading, read, readings } from './readings.js';
 import type { Setting } from './setting.js';
 import { type Race, table } from './sides.js';
 
+/** With what is not the same in every run whose results stand together. */
+type Taken<Result> = Result & {
+  size: Setting['size'];
+  /** Above the number of cores, others were at work, and both sides waited for them. */
+  loadAverage: { before: number; after: number };
+};
+
 /** What was measured, and the names of what failed. */
 export type Measured = ReturnType<typeof resultOf>;
 
@@ -53,10 +60,9 @@ export async function bench(argv: string[], keep?: (result: Measured) => void): 
   // Before anything runs: what is missing would end all races.
   for (const sample of new Set(chosen(cases).flatMap(({ samples }) => samples ?? [])))
     await findSample(sample);
-  const load = os.loadavg()[0] ?? 0;
   const start = performance.now();
-  const races: Race[] = [];
-  const found: Reading[] = [];
+  const races: Taken<Race>[] = [];
+  const found: Taken<Reading>[] = [];
   const failed: string[] = [];
   const progress = counter(chosen(contests).length + chosen(cases).length + chosen(readings).length);
   const measure = async (name: string, one: () => Promise<string>) => {
@@ -68,38 +74,44 @@ export async function bench(argv: string[], keep?: (result: Measured) => void): 
       failed.push(name);
       console.log(`FAILED ${name}: ${(error as Error).message}`);
     }
-    const result = resultOf({ setting, load, start, races, readings: found, failed });
+    const result = resultOf({ setting, start, races, readings: found, failed });
     if (keep) keep(result);
     else write(values.out, result);
   };
-  const show = <Result>(results: Result[], result: Result, words: (result: Result) => string) => {
-    results.push(result);
+  const show = async <Result>(
+    results: Taken<Result>[],
+    take: () => Promise<Result>,
+    words: (result: Result) => string,
+  ) => {
+    const load = { before: loadAverage(), after: 0 };
+    const result = await take();
+    load.after = loadAverage();
+    results.push({ ...result, size: setting.size, loadAverage: load });
     return words(result);
   };
   for (const each of chosen(contests))
-    await measure(each.name, async () => show(races, await contest(each, setting), table));
+    await measure(each.name, () => show(races, () => contest(each, setting), table));
   for (const each of chosen(cases))
-    await measure(each.name, async () => show(races, await race(each, setting), table));
+    await measure(each.name, () => show(races, () => race(each, setting), table));
   for (const each of chosen(readings))
-    await measure(each.name, async () => show(found, await read(each, setting), lines));
+    await measure(each.name, () => show(found, () => read(each, setting), lines));
   console.log(keep ? `${secondsSince(start)} s` : `Written: ${values.out} (${secondsSince(start)} s)`);
   return failed.length;
 }
 
+const loadAverage = () => os.loadavg()[0] ?? 0;
 const secondsSince = (start: number) => Math.round((performance.now() - start) / 1000);
 
 function resultOf(now: {
   setting: Setting;
-  load: number;
   start: number;
-  races: Race[];
-  readings: Reading[];
+  races: Taken<Race>[];
+  readings: Taken<Reading>[];
   failed: string[];
 }) {
-  const { setting, load, start, races, readings, failed } = now;
+  const { setting, start, races, readings, failed } = now;
   return {
-    machine: machine(setting, { before: load, after: os.loadavg()[0] ?? 0 }),
-    size: setting.size,
+    machine: machine(setting),
     date: new Date().toISOString(),
     seconds: secondsSince(start),
     races,
@@ -142,7 +154,7 @@ async function missing(device: Setting['device']): Promise<string | undefined> {
   }
 }
 
-function machine({ threads, device }: Setting, loadAverage: { before: number; after: number }) {
+function machine({ threads, device }: Setting) {
   return {
     cpu: os.cpus()[0]?.model ?? 'unknown',
     cores: os.availableParallelism(),
@@ -150,8 +162,6 @@ function machine({ threads, device }: Setting, loadAverage: { before: number; af
     device,
     memoryGigabytes: Math.round(os.totalmem() / 2 ** 30),
     system: `${os.type()} ${os.release()}`,
-    // Above the number of cores, others were at work, and both sides waited for them.
-    loadAverage,
   };
 }
 

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { type Case, cases, OURS } from './cases/index.js';
 import type { Setting } from './setting.js';
 import { quantile } from './statistics.js';
 import {
@@ -8,15 +9,12 @@ import {
   node,
   type Program,
   printed,
-  python,
   root,
+  TIMED,
   type Trial,
 } from './trial.js';
 
 // What is no race: how time grows, how free the event loop stays, and what a race spends its time on.
-
-/** What PyTorch's programs print where their timed part begins; ours do nothing before it. */
-const TIMED = 'timed';
 
 /** What a program of a reading prints as its last line. */
 interface Told {
@@ -53,8 +51,8 @@ interface Plan {
   name: string;
   title: string;
   programs: Pick<Program, 'language' | 'script'>[];
-  /** Programs of races, whose time is taken apart. */
-  profiled?: Program[];
+  /** Races whose time is taken apart, ours and that of eager PyTorch. */
+  profiled?: string[];
   goals: Record<string, number>;
   trials: number;
   cpuOnly?: boolean;
@@ -86,12 +84,17 @@ export const readings: Plan[] = [
     title: "milliseconds in oneDNN's convolutions and MKL's products, which both sides call, and in the rest",
     programs: [],
     profiled: [
-      ['ntl', 'transfer'],
-      ['ntl', 'plain'],
-      ['map', 'transfer'],
-      ['map', 'plain'],
-      ['ntp', 'simulated', 'convnet'],
-    ].flatMap(([script = '', ...args]) => [node(script, ...args), python(script, ...args)]),
+      'ntl',
+      'ntl-plain',
+      'map',
+      'map-plain',
+      'ntp',
+      'ntp-resnet20',
+      'evaluate-domains',
+      'train-convnet',
+      'train-resnet18',
+      'ltp-resnet18-32',
+    ],
     goals: {},
     trials: 1,
     cpuOnly: true,
@@ -103,7 +106,8 @@ export async function read(plan: Plan, setting: Setting): Promise<Reading> {
   for (let i = 0; i < (setting.trials ?? plan.trials); i++) {
     for (const { language, script } of plan.programs)
       told.push(await (language === 'node' ? askNode(script, setting) : askPython(script, setting)));
-    for (const program of plan.profiled ?? []) told.push(await takeApart(program, setting));
+    for (const each of cases.filter(({ name }) => plan.profiled?.includes(name)))
+      for (const side of [OURS, 'eager']) told.push(await takeApart(each, side, setting));
   }
   const names = [...new Set(told.flatMap(({ figures }) => Object.keys(figures)))];
   return {
@@ -141,35 +145,40 @@ const askPython = (script: string, { threads, device, size }: Setting) =>
     threads,
   );
 
-/** By what oneDNN and MKL print of each call, from where a program says that its timed part begins. */
-async function takeApart(program: Program, setting: Setting): Promise<Told> {
-  const lines = await printed(...commandOf(program, setting), setting.threads, {
+/** By what oneDNN and MKL print of each call between what a program prints around its timed part. */
+async function takeApart({ name, sides }: Case, side: string, setting: Setting): Promise<Told> {
+  const lines = await printed(...commandOf(sides[side] as Program, setting), setting.threads, {
     ONEDNN_VERBOSE: '1',
     MKL_VERBOSE: '1',
     ESPALIER_BENCH_PROFILE: '1',
   });
   const { ms, versions, seed } = JSON.parse(lines.at(-1) ?? '') as Trial;
-  const timed = lines.slice(lines.indexOf(TIMED) + 1);
-  const sum = (figures: number[]) => figures.reduce((total, figure) => total + figure, 0);
-  const convolutions = sum(
-    timed
-      .map((line) => line.split(','))
-      .filter((fields) => fields[0] === 'onednn_verbose' && fields.includes('exec'))
-      .filter((fields) => fields.includes('convolution'))
-      .map((fields) => Number(fields.at(-1))),
-  );
-  const products = sum(timed.map(productMs));
-  const title = [program.script, ...program.args, program.language === 'node' ? 'ours' : 'eager'].join(' ');
+  // The last part; a race of steps has another before it, of a run of one step, that its time is without.
+  const marks = lines.flatMap((line, at) => (line === TIMED ? [at] : []));
+  const [onceFrom, onceTo, from, to] = [marks.at(-4), marks.at(-3), marks.at(-2), marks.at(-1)];
+  const within = (of: (line: string) => number) => {
+    const sum = (part: string[]) => part.reduce((total, line) => total + of(line), 0);
+    return sum(lines.slice(from, to)) - (onceFrom === undefined ? 0 : sum(lines.slice(onceFrom, onceTo)));
+  };
+  const convolutions = within(convolutionMs);
+  const products = within(productMs);
   return {
     series: [],
     figures: {
-      [`${title}, convolutions`]: convolutions,
-      [`${title}, products`]: products,
-      [`${title}, the rest`]: ms - convolutions - products,
+      [`${name}, ${side}: convolutions`]: convolutions,
+      [`${name}, ${side}: products`]: products,
+      [`${name}, ${side}: the rest`]: ms - convolutions - products,
     },
     versions,
     seed,
   };
+}
+
+/** onednn_verbose,...,exec,cpu,convolution,...,1.23 */
+function convolutionMs(line: string): number {
+  const fields = line.split(',');
+  const isOne = fields[0] === 'onednn_verbose' && fields.includes('exec') && fields.includes('convolution');
+  return isOne ? Number(fields.at(-1)) : 0;
 }
 
 /** MKL_VERBOSE SGEMM(...) 1.23ms CNR:..., or us, or s. */

@@ -99,6 +99,20 @@ export function asked(): { threads: number; device: string; size: string; args: 
   return { threads: Number(threads), device, size, args };
 }
 
+/** What programs print before and behind their timed part when they are taken apart. */
+export const TIMED = 'timed';
+
+/** What `run` gives, and how long it took. */
+export async function timed<Result>(run: () => PromiseLike<Result>): Promise<{ ms: number; result: Result }> {
+  const mark = () => {
+    if (process.env.ESPALIER_BENCH_PROFILE !== undefined) console.log(TIMED);
+    return performance.now();
+  };
+  const start = mark();
+  const result = await run();
+  return { ms: mark() - start, result };
+}
+
 /** Weights that are cut, of all layers. */
 export const zerosOf = (layers: { zeros: number }[]) => layers.reduce((sum, { zeros }) => sum + zeros, 0);
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { findSample } from '../../lib/data/find.js';
 import { Dataset, Domain, type Model } from '../../lib/index.js';
 import { fromPython, writtenByPython } from '../reproduce/reproduction.js';
+import { timed } from '../trial.js';
 
 const [kDigit, kSize, kMargin] = [28, 32, 2];
 const kSeed = 1;
@@ -51,16 +52,12 @@ export async function stepsOf<Result>(
   { net, steps, batchSize, select }: Steps,
   run: (fresh: Fresh) => PromiseLike<Result>,
 ): Promise<Result & { ms: number; digest: string }> {
-  const timed = async (fresh: Fresh) => {
-    const start = performance.now();
-    return { ...(await run(fresh)), ms: performance.now() - start, digest: fresh.digest };
-  };
   const one = await digitsWithFresh(net, { fit: batchSize, select });
   const all = await digitsWithFresh(net, { fit: (steps + 1) * batchSize, select });
-  await timed(one); // warms up
-  const { ms } = await timed(one);
-  const result = await timed(all);
-  return { ...result, ms: result.ms - ms };
+  await run(one); // warms up
+  const once = await timed(() => run(one));
+  const { ms, result } = await timed(() => run(all));
+  return { ...result, ms: ms - once.ms, digest: all.digest };
 }
 
 const freshNet = (folder: string, net: string, seed = kSeed) => fromPython('fresh-net', folder, net, seed);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { evaluate } from '../../lib/index.js';
-import { asked, tell } from '../trial.js';
+import { asked, tell, timed } from '../trial.js';
 import { looks, stripes } from './data.js';
 import { freshNets } from './digits.js';
 
@@ -15,9 +15,8 @@ const domains = all.map(({ domain }) => domain);
 const first = models[0];
 if (first === undefined) throw new Error('expected a network, found none');
 await evaluate.accuracy(first, { domain: (await stripes(256)).domain, threads, device });
-const start = performance.now();
-const { report } = await evaluate.domains(models, domains, { seed: 1, threads, device });
-const ms = performance.now() - start;
+const { ms, result } = await timed(() => evaluate.domains(models, domains, { seed: 1, threads, device }));
+const { report } = result;
 const right = report.figures.cells
   .flat()
   .reduce((sum, { accuracy, samples }) => sum + Math.round(accuracy * samples), 0);

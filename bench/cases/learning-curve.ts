@@ -1,5 +1,5 @@
 import { evaluate, Model, prune } from '../../lib/index.js';
-import { asked, tell } from '../trial.js';
+import { asked, tell, timed } from '../trial.js';
 import { stripes } from './data.js';
 
 // Trainings of 150 steps: five sizes, a model with its zeros held and fresh weights; three models and seeds in full.
@@ -8,15 +8,14 @@ const times = size === 'full' ? 3 : 1;
 const { domain, digest } = await stripes(4096);
 const fresh = await Model.create('convnet', { classes: 10, widths: [16, 32, 64], seed: 1 });
 const { model } = await prune.magnitude(fresh, { sparsity: 0.5, seed: 1, threads });
-let images = 0;
-const start = performance.now();
-let told: Awaited<ReturnType<typeof curve>> | undefined;
-for (let i = 0; i < times; i++) {
-  told = await curve();
-  images += told.figures.images;
-}
-const ms = performance.now() - start;
-if (told !== undefined) tell(ms, images, told, digest);
+const { ms, result } = await timed(async () => {
+  const reports = [];
+  for (let i = 0; i < times; i++) reports.push(await curve());
+  return reports;
+});
+const [first] = result;
+const images = result.reduce((sum, { figures }) => sum + figures.images, 0);
+if (first !== undefined) tell(ms, images, first, digest);
 
 async function curve() {
   return (await evaluate.sampleWiseLearningCurve(model, { domain, seeds: times, seed: 1, threads, device }))

@@ -1,5 +1,5 @@
 import { authorize } from '../../lib/index.js';
-import { asked, tell, zerosOf } from '../trial.js';
+import { asked, tell, timed, zerosOf } from '../trial.js';
 import { digits } from './digits.js';
 
 /** Learns a mask over a network, with the options of bench/pytorch/map.py and the same batches. */
@@ -7,8 +7,7 @@ async function race(): Promise<void> {
   const { threads, device, args } = asked();
   const [net = ''] = args;
   const { source, target, model, digest } = await digits(net, threads);
-  const start = performance.now();
-  const { report } = await authorize.maskPruning(model, {
+  const options = {
     variant: 'sourceAvailable',
     source,
     target,
@@ -23,17 +22,15 @@ async function race(): Promise<void> {
     batchSize: 32,
     readings: 1,
     sourceFloor: 1, // every mask holds it: the last is returned
-    include: [],
-    exclude: [],
     keepHead: false,
     controls: false,
     precision: 'float32',
     seed: 1,
     threads,
     device,
-  });
-  const ms = performance.now() - start;
-  tell(ms, zerosOf(report.figures.layers), report, digest);
+  } as const;
+  const { ms, result } = await timed(() => authorize.maskPruning(model, options));
+  tell(ms, zerosOf(result.report.figures.layers), result.report, digest);
 }
 
 await race();

@@ -1,5 +1,5 @@
 import { authorize } from '../../lib/index.js';
-import { asked, tell } from '../trial.js';
+import { asked, tell, timed } from '../trial.js';
 import { digits } from './digits.js';
 
 const kFeatureLayers: { [net: string]: string } = { transfer: '5', plain: '3' };
@@ -9,8 +9,7 @@ async function race(): Promise<void> {
   const { threads, device, args } = asked();
   const [net = ''] = args;
   const { source, target, model, digest } = await digits(net, threads);
-  const start = performance.now();
-  const { report } = await authorize.nonTransferableLearning(model, {
+  const options = {
     variant: 'targetSpecified',
     source,
     target,
@@ -37,10 +36,10 @@ async function race(): Promise<void> {
     seed: 1,
     threads,
     device,
-  });
-  const ms = performance.now() - start;
-  const { sourceLoss, targetLoss } = report.figures.readings[0] ?? {};
-  tell(ms, ((sourceLoss ?? Number.NaN) + (targetLoss ?? Number.NaN)) / 2, report, digest);
+  } as const;
+  const { ms, result } = await timed(() => authorize.nonTransferableLearning(model, options));
+  const { sourceLoss, targetLoss } = result.report.figures.readings[0] ?? {};
+  tell(ms, ((sourceLoss ?? Number.NaN) + (targetLoss ?? Number.NaN)) / 2, result.report, digest);
 }
 
 await race();

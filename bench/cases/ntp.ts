@@ -1,20 +1,22 @@
 import { authorize, Model } from '../../lib/index.js';
-import { asked, tell, zerosOf } from '../trial.js';
+import { asked, tell, timed, zerosOf } from '../trial.js';
 import { stripes } from './data.js';
 
 const kUsual = {
+  images: 4096,
   targetHead: { steps: 100, refreshSteps: 20 },
   iterations: 4,
   stepsPerIteration: 50,
   polishSteps: 100,
 };
-// As many steps of a network that takes fourteen times as long would be no short race.
+// As much of a network that takes fourteen times as long would be no short race.
 const kSmaller = {
-  targetHead: { steps: 6, refreshSteps: 2 },
+  images: 1024,
+  targetHead: { steps: 10, refreshSteps: 4 },
   iterations: 2,
-  stepsPerIteration: 4,
-  polishSteps: 5,
-  refreshBatches: 2,
+  stepsPerIteration: 8,
+  polishSteps: 10,
+  refreshBatches: 4,
 };
 const kAttackers = {
   simulated: { attacker: 'simulated' },
@@ -25,26 +27,26 @@ const kAttackers = {
 async function race(): Promise<void> {
   const { threads, device, args } = asked();
   const [attacker, architecture] = args as [keyof typeof kAttackers, 'convnet' | 'resnet20'];
-  const { domain: source, digest } = await stripes(4096);
-  const { domain: target } = await stripes(4096, 1);
+  const { images, ...steps } = architecture === 'convnet' ? kUsual : kSmaller;
+  const { domain: source, digest } = await stripes(images);
+  const { domain: target } = await stripes(images, 1);
   const fresh = await Model.create(architecture, {
     classes: 10,
     seed: 1,
     ...(architecture === 'convnet' ? { widths: [16, 32, 64] } : {}),
   });
-  const start = performance.now();
-  const { report } = await authorize.nonTransferablePruning(fresh, {
+  const options = {
     source,
     target,
     sparsity: 0.9,
-    ...(architecture === 'convnet' ? kUsual : kSmaller),
+    ...steps,
     ...kAttackers[attacker],
     seed: 1,
     threads,
     device,
-  });
-  const ms = performance.now() - start;
-  tell(ms, zerosOf(report.figures.layers), report, digest);
+  } as const;
+  const { ms, result } = await timed(() => authorize.nonTransferablePruning(fresh, options));
+  tell(ms, zerosOf(result.report.figures.layers), result.report, digest);
 }
 
 await race();

@@ -263,7 +263,7 @@ def race(attacker, architecture):
         options |= {"alphaTarget": 0.1, "lambdaFisher": 100}
     if architecture == "resnet20":
         options |= SMALLER
-    data, labels = images(4096)
+    data, labels = images(options["images"])
     source, target = Samples(data, labels), Samples(255 - data, labels)
     net = Split(nets.resnet20() if architecture == "resnet20" else nets.convnet((16, 32, 64)))
     o = options
@@ -315,19 +315,21 @@ OPTIONS = {
     "iterations": 4,
     "stepsPerIteration": 50,
     "polishSteps": 100,
+    "images": 4096,
     "batchSize": 64,
     "learningRate": 1e-3,
     "weightDecay": 8e-4,
     "refreshBatches": 40,
 }
 
-# As many steps of a network that takes fourteen times as long would be no short race.
+# As much of a network that takes fourteen times as long would be no short race.
 SMALLER = {
+    "images": 1024,
     "iterations": 2,
-    "stepsPerIteration": 4,
-    "polishSteps": 5,
-    "targetHead": OPTIONS["targetHead"] | {"steps": 6, "refreshSteps": 2},
-    "refreshBatches": 2,
+    "stepsPerIteration": 8,
+    "polishSteps": 10,
+    "targetHead": OPTIONS["targetHead"] | {"steps": 10, "refreshSteps": 4},
+    "refreshBatches": 4,
 }
 
 if __name__ == "__main__":

@@ -2,8 +2,7 @@
 
 /** What ran now, and of what ran before on the same machine what did not. */
 export function mergeBenchmarks(before, { failed = [], ...now }) {
-  const { loadAverage: _, ...machine } = now.machine;
-  const isSame = Object.entries(machine).every(([what, value]) => before?.machine[what] === value);
+  const isSame = Object.entries(now.machine).every(([what, value]) => before?.machine[what] === value);
   if (!isSame) return now;
   const merge = (list) => {
     // A race that failed has no figure, not an older one.
@@ -16,8 +15,8 @@ export function mergeBenchmarks(before, { failed = [], ...now }) {
   return { ...now, races: merge('races'), readings: merge('readings') };
 }
 
-export function renderBenchmarks({ machine, size, date, races, readings }, hasPlots) {
-  const { cpu, cores, threads, device, memoryGigabytes, system, loadAverage } = machine;
+export function renderBenchmarks({ machine, date, races, readings }, hasPlots) {
+  const { cpu, cores, threads, device, memoryGigabytes, system } = machine;
   const of = (kind) => races.filter((race) => race.kind === kind);
   const picture = (name, alt) => (hasPlots ? ['', `![${alt}](images/${name}.svg)`] : []);
   return [
@@ -31,7 +30,7 @@ export function renderBenchmarks({ machine, size, date, races, readings }, hasPl
     "PyTorch's sides are in [bench/pytorch](../bench/pytorch) and [bench/contests](../bench/contests). What limits each",
     'and what was tried: [performance.md](performance.md).',
     '',
-    `${cpu}, ${cores} cores, ${threads} threads, ${memoryGigabytes} GB, ${system}, device ${device}; ${size === 'full' ? 'full' : 'short'} grids; load ${loadAverage.before.toFixed(1)} before and ${loadAverage.after.toFixed(1)} after; ${day(date)}.`,
+    `${cpu}, ${cores} cores, ${threads} threads, ${memoryGigabytes} GB, ${system}, device ${device}; ${day(date)}.`,
     ...picture('benchmarks', 'How many times as long PyTorch takes, a race each'),
     ...section('From Node', 'Our side from Node, the others from Python.', of('node').flatMap(race)),
     ...section(
@@ -66,7 +65,7 @@ const section = (title, words, lines) =>
   lines.length === 0 ? [] : ['', `## ${title}`, ...(words ? ['', words] : []), ...lines];
 
 function race(each) {
-  const { name, title, sides, leftOut, goals, versions, agreement, date } = each;
+  const { name, title, sides, leftOut, goals, versions, agreement } = each;
   const shown = {
     share: (side) => ('copy' in sides && side.gigabytesPerSecond ? percent(side, sides.copy) : ''),
     megabytes: ({ grownMegabytes, peakMegabytes }) => (grownMegabytes ?? peakMegabytes)?.toFixed(0) ?? '',
@@ -97,12 +96,15 @@ function race(each) {
     '',
     `### ${name}`,
     '',
-    `${capital(title)}. ${facts(each, versions, agreement)}; ${day(date)}.`,
+    `${capital(title)}. ${facts(each, versions, agreement)}; ${taken(each)}.`,
     '',
     ...table(header, rows),
     ...Object.entries(leftOut).map(([side, reason]) => `\nLeft out: ${side}: ${reason}.`),
   ];
 }
+
+const taken = ({ size, loadAverage: { before, after }, date }) =>
+  `${size} grid; load ${before.toFixed(1)} before and ${after.toFixed(1)} after; ${day(date)}`;
 
 function facts({ weights, instructionSet, seed, data, sides }, versions, { difference, tolerance }) {
   const all = Object.assign({}, ...Object.values(versions));
@@ -118,13 +120,14 @@ function facts({ weights, instructionSet, seed, data, sides }, versions, { diffe
   ].join('; ');
 }
 
-function reading({ name, title, series, figures, goals, versions, date }) {
+function reading(each) {
+  const { name, title, series, figures, goals, versions } = each;
   const about = Object.entries(versions).map(([what, version]) => `${what} ${version}`);
   return [
     '',
     `### ${name}`,
     '',
-    `${capital(title)}. ${about.join(', ')}; ${day(date)}.`,
+    `${capital(title)}. ${about.join(', ')}; ${taken(each)}.`,
     ...(Object.keys(figures).length > 0
       ? [
           '',

@@ -15,10 +15,17 @@ namespace espalier::kernels::cpu {
 namespace {
 
 // Below this many elements a sample gains nothing.
-constexpr int64_t kSampleFrom = int64_t{1} << 20;
-// A 64th of the elements: 1.6 % of their bytes, until the bracket is narrow enough.
-constexpr int64_t kSampleShare = 64;
+constexpr int64_t kSampleFrom = int64_t{1} << 15;
+// A 64th of the elements: 1.6 % of their bytes, until the bracket is narrow enough. Of few elements an
+// eighth: a bracket gets wider as its sample gets smaller.
 constexpr int64_t kLargestSample = int64_t{1} << 18;
+constexpr int64_t kSmallSample = int64_t{1} << 16;
+int64_t sampleSize(int64_t count) {
+  return std::min(std::max(count / 64, std::min(count / 8, kSmallSample)), kLargestSample);
+}
+// Of what falls into a bracket: 1.6 % of the elements too, or half a megabyte, in which the bracket around
+// any quantile has room.
+int64_t capacityOf(int64_t count) { return std::max(count / 64, std::min(count, int64_t{1} << 17)); }
 
 // The k-th lowest key, 8 bits a pass from the highest.
 template <class T>
@@ -65,7 +72,7 @@ Threshold<T> findByDigits(const char* op, const Values<T>& values, int64_t k) {
 // time is to fetch the first of them.
 std::vector<Key> sampleOf(const Values<float>& values) {
   constexpr int64_t kNeighbours = 4;
-  const int64_t stride = kNeighbours * std::max(kSampleShare, values.count / kLargestSample);
+  const int64_t stride = kNeighbours * (values.count / sampleSize(values.count));
   struct Part {
     int64_t from;   // of the tensor
     int64_t begin;  // in the sample
@@ -143,8 +150,8 @@ Bracket bracketOf(const std::vector<Key>& sample, double quantile) {
 std::optional<Threshold<float>> findByBracket(const char* op, const Values<float>& values, int64_t k) {
   const Bracket bracket =
       bracketOf(sampleOf(values), static_cast<double>(k) / static_cast<double>(values.count));
-  // The workspace: 1.6 % of the values' bytes, whichever chunks hold what is gathered, and a buffer a thread.
-  const auto capacity = values.count / 64;
+  // The workspace, whichever chunks hold what is gathered; and a buffer a thread.
+  const int64_t capacity = capacityOf(values.count);
   const auto inside = std::make_unique_for_overwrite<Key[]>(static_cast<size_t>(capacity));
   std::vector<std::unique_ptr<Key[]>> buffers(static_cast<size_t>(at::get_num_threads()));
   std::vector<ScanCounts> counts(values.chunks.size());

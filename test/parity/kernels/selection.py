@@ -1,10 +1,12 @@
 """Exact selection by magnitude against a stable sort, ties by index; its limits against a greedy reference."""
 
+import itertools
+
 import torch
 from common import Case, generator, main, ops
 
 INF = float("inf")
-BRACKET = 2**20 + 3  # from here on the threshold is sought in a sampled bracket
+BRACKETS = (2**15 + 3, 2**20 + 3)  # from the first on the threshold is sought in a sampled bracket
 
 
 class Sorted:
@@ -67,19 +69,23 @@ class Exact(Case):
 
     def test_properties_where_a_bracket_is_sampled(self):
         random = generator(2)
-        for kind in KINDS:
-            tensors = [draw(random, size, kind, torch.float32) for size in (BRACKET // 2, 1, 0, BRACKET // 2 + 1)]
+        for kind, n in itertools.product(KINDS, BRACKETS):
+            tensors = [draw(random, size, kind, torch.float32) for size in (n // 2, 1, 0, n // 2 + 1)]
             total = sum(t.numel() for t in tensors)
-            with self.subTest(kind=kind):
+            with self.subTest(kind=kind, total=total):
                 self.check(tensors, 0, 1, total // 10, total // 2, total * 9 // 10, total - 1, total)
 
     def test_what_misleads_the_sample(self):
-        n = BRACKET
+        for n in BRACKETS:
+            with self.subTest(n=n):
+                self.check_what_misleads(n)
+
+    def check_what_misleads(self, n):
         i = torch.arange(n)
         random = generator(3)
         noise = torch.rand(n, generator=random)
         adversaries = {
-            # What stands at multiples of 64 (the sampled ones) says nothing of the others.
+            # What stands at multiples of 64 (among the sampled ones) says nothing of the others.
             "periodic": torch.where(i % 64 == 0, 1000 + noise, noise),
             "periodic low": torch.where(i % 64 == 0, 1e-3 * noise, 1 + noise),
             "stride 16": torch.where(i % 16 == 0, 5.0, noise),
@@ -181,7 +187,7 @@ class NotANumber(Case):
 
     def test_is_refused_by_the_name_of_its_tensor(self):
         for dtype in DTYPES:
-            for size in (8, BRACKET // 2) if dtype == torch.float32 else (8,):
+            for size in (8, BRACKETS[-1] // 2) if dtype == torch.float32 else (8,):
                 tensors = [torch.ones(size, dtype=dtype) for _ in range(4)]
                 for nan in (torch.nan, -torch.nan):
                     tensors[2][-1], tensors[3][0] = nan, nan  # the first of them is named
