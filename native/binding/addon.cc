@@ -1,6 +1,7 @@
 #include "binding/addon.h"
 
 #include "binding/convert.h"
+#include "core/blocks.h"
 
 namespace espalier::binding {
 
@@ -19,6 +20,7 @@ Napi::Value guarded(Addon& addon, const Export& exported, const Napi::CallbackIn
 }  // namespace
 
 Addon::Addon(Napi::Env env, Napi::Object exports) : mailbox_(Mailbox::open(env)) {
+  installBlocks();
   for (const Exports& family :
        {runExports(), modelExports(), dataExports(), maskExports(), keyExports(), trailExports()}) {
     for (const Export& exported : family) {

@@ -12,6 +12,7 @@
 #include <torch/utils.h>
 #include <torch/version.h>
 
+#include "core/blocks.h"
 #include "core/checkpoint/newest.h"
 #include "core/file.h"
 #include "core/graph/failure.h"
@@ -136,6 +137,7 @@ static void enterHistory(const Value& outputs, const Value& entry, std::optional
 }
 
 RunResult execute(const MethodTable& methods, const RunRequest& request, RunControl& control) {
+  const BlockScope blocks;
   const std::string startedAt = timestamp();
   const int64_t cores = std::max(1U, std::thread::hardware_concurrency());
   at::set_num_threads(static_cast<int>(request.run.threads.value_or(cores)));

@@ -9,6 +9,8 @@
 
 #include <ATen/Parallel.h>
 
+#include "core/blocks.h"
+
 namespace espalier {
 
 namespace {
@@ -47,6 +49,7 @@ class Workers {
     // The first look at it makes libtorch set this thread up, which would undo what is set before.
     at::get_num_threads();
     at::set_num_threads(static_cast<int>(threadsEach));
+    const BlockScope blocks;
     try {
       for (size_t next = next_++; next < tasks_.size() && !stopped_; next = next_++) {
         Value value = compute_(tasks_[next], [this] { tick(); });
