@@ -19,10 +19,13 @@ def masked_step(shapes):
     return lambda: ops.masked_sgd_(weights, gradients, momenta, masks, [], [], learning_rate=0.01, momentum=0.9)
 
 
-def selection(shapes):
-    weights = [torch.randn(shape) for shape in shapes]
-    cut = round(0.9 * sum(w.numel() for w in weights))
-    return lambda: ops.select_lowest(weights, cut)
+def selection(share):
+    def make(shapes):
+        weights = [torch.randn(shape) for shape in shapes]
+        cut = round(share * sum(w.numel() for w in weights))
+        return lambda: ops.select_lowest(weights, cut)
+
+    return make
 
 
 def reading(side):
@@ -41,7 +44,11 @@ def of_millions(millions):
 series = []
 for threads in range(1, given.threads + 1):
     torch.set_num_threads(threads)
-    for title, make in (("masked SGD step", masked_step), ("global selection", selection)):
+    for title, make in (
+        ("masked SGD step", masked_step),
+        ("global selection, 90 % cut", selection(0.9)),
+        ("global selection, 50 % cut", selection(0.5)),
+    ):
         series.append({"title": title, "x": "million weights", "threads": threads, "points": points(make, MILLIONS, of_millions)})
     series.append({"title": "masked SGD step, 1,000 weights a layer", "x": "layers", "threads": threads, "points": points(masked_step, LAYERS, lambda n: [(A_LAYER,)] * n)})  # fmt: skip
 
