@@ -39,6 +39,9 @@ class IdleBlocks {
   // One of at least that size and at most an eighth more, or nothing; then the caller makes one of that size.
   Block take(size_t size) {
     const std::lock_guard lock(mutex_);
+    // keep() is called by destructors, where nothing may be thrown: there is room for all that is in use.
+    blocks_.reserve(blocks_.size() + count_ + 1);
+    ++count_;
     const auto fits = [size](const Block& block) {
       return block.size >= size && block.size - size <= size / 8;
     };
@@ -64,12 +67,14 @@ class IdleBlocks {
   // What take() counted and the caller could not make.
   void untake(size_t size) {
     const std::lock_guard lock(mutex_);
+    --count_;
     used_ -= size;
   }
 
-  void keep(Block block) {
+  void keep(Block block) noexcept {
     {
       const std::lock_guard lock(mutex_);
+      --count_;
       used_ -= block.size;
       if (!isClosed_) {
         idle_ += block.size;
@@ -104,7 +109,8 @@ class IdleBlocks {
  private:
   mutable std::mutex mutex_;
   std::vector<Block> blocks_;
-  size_t idle_ = 0;  // bytes
+  size_t count_ = 0;  // of blocks in use
+  size_t idle_ = 0;   // bytes
   size_t used_ = 0;
   size_t most_ = 0;  // of `used_`
   bool isClosed_ = false;
@@ -122,7 +128,7 @@ struct Header {
 constexpr size_t kHeader = 64;
 static_assert(sizeof(Header) <= kHeader);
 
-void give(void* data) {
+void give(void* data) noexcept {
   if (data == nullptr) return;
   void* base = static_cast<char*>(data) - kHeader;
   auto* header = static_cast<Header*>(base);
