@@ -54,4 +54,14 @@ if (isRepository) {
   test.skip('this is no git repository');
 }
 
+test('every picture of the documentation has a size', () => {
+  const folder = path.join(root, 'docs/images');
+  const pictures = fs.readdirSync(folder).filter((file) => file.endsWith('.svg'));
+  assert.ok(pictures.length > 0);
+  for (const picture of pictures) {
+    const [head = ''] = /<svg[^>]*>/.exec(fs.readFileSync(path.join(folder, picture), 'utf8')) ?? [];
+    assert.match(head, /viewBox="0 0 [1-9][\d.]* [1-9][\d.]*"/, `${picture}: ${head}`);
+  }
+});
+
 test.run();

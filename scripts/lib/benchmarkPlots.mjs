@@ -76,11 +76,11 @@ async function drawSeries(series) {
     const values = own.flatMap(({ threads, points }) =>
       points.map(({ x, median }) => ({ x, median, threads: `${threads} thread${threads > 1 ? 's' : ''}` })),
     );
-    const axis = (field, name) => ({
+    const axis = (field, name, format) => ({
       field,
       type: 'quantitative',
       scale: { type: 'log', nice: false },
-      axis: { title: name, format: '~s', tickCount: 5 },
+      axis: { title: name, format, tickCount: 5 },
     });
     return {
       ...kPanel,
@@ -88,8 +88,8 @@ async function drawSeries(series) {
       data: { values },
       mark: { type: 'line', point: true },
       encoding: {
-        x: axis('x', own[0].x),
-        y: axis('median', 'ms'),
+        x: axis('x', own[0].x, '~s'),
+        y: axis('median', 'ms', '~g'),
         color: {
           field: 'threads',
           type: 'nominal',
@@ -111,7 +111,7 @@ async function draw(alt, { size, ...specification }) {
     ...common,
     ...(size ?? {}),
     ...specification,
-    ...(size ? { autosize: 'pad' } : {}),
+    autosize: 'pad',
     padding: { left: 12, top: 8, right: 16, bottom: 12 },
   });
   return svg.replace(
