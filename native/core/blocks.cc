@@ -12,8 +12,8 @@ namespace espalier {
 
 namespace {
 
-// Smaller ones malloc keeps itself.
-constexpr size_t kLeast = size_t{64} << 10;
+// Smaller ones malloc keeps itself; kept by us, what thousands of small runs leave between them added up.
+constexpr size_t kLeast = size_t{256} << 10;
 // A network's activations one after the other are more bytes than any two neighbours that are there at once.
 constexpr size_t kMostIdle = size_t{512} << 20;
 // An address sanitizer must see each block freed.
