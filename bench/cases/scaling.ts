@@ -1,7 +1,7 @@
 // How the time of loading, of a training step and of the graph's discovery grows.
 import { configure, Dataset, Domain, Model, train } from '../../lib/index.js';
 import { quantile } from '../statistics.js';
-import { asked } from '../trial.js';
+import { asked, timed } from '../trial.js';
 import { writeChain } from './digits.js';
 
 const kStepsLong = 24;
@@ -9,11 +9,7 @@ const kStepsShort = 8;
 const kRounds = 3;
 const { threads: most, device } = asked();
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-}
+const millisecondsOf = async (work: () => Promise<unknown>) => (await timed(work)).ms;
 
 async function reading(work: () => Promise<number>): Promise<number[]> {
   await work();
@@ -26,7 +22,7 @@ async function reading(work: () => Promise<number>): Promise<number[]> {
 async function loading(layers: number): Promise<number[]> {
   return await writeChain(layers, (file) =>
     reading(() =>
-      timed(async () => {
+      millisecondsOf(async () => {
         const model = await Model.load(file);
         await model.inspect();
         model.dispose();
@@ -54,7 +50,7 @@ async function training(batchSize: number, classes: number, threads: number): Pr
   const domainOf = (steps: number) => noise(steps * batchSize, classes);
   const [long, short] = [await domainOf(kStepsLong), await domainOf(kStepsShort)];
   const epoch = (domain: Domain) =>
-    timed(() => train.supervised(model, { domain, epochs: 1, batchSize, seed: 1, threads, device }));
+    millisecondsOf(() => train.supervised(model, { domain, epochs: 1, batchSize, seed: 1, threads, device }));
   return await reading(async () => ((await epoch(long)) - (await epoch(short))) / (kStepsLong - kStepsShort));
 }
 
@@ -65,9 +61,12 @@ async function twoTrainings(): Promise<Record<string, number>> {
   const start = (threads: number) =>
     train.supervised(model, { domain, epochs: 1, batchSize: 16, seed: 1, threads, device });
   await configure({ concurrentRuns: 2 });
-  const beside = quantile(await reading(() => timed(() => Promise.all([start(1), start(1)]))), 0.5);
+  const beside = quantile(await reading(() => millisecondsOf(() => Promise.all([start(1), start(1)]))), 0.5);
   await configure({ concurrentRuns: 1 });
-  const after = quantile(await reading(() => timed(() => Promise.all([start(most), start(most)]))), 0.5);
+  const after = quantile(
+    await reading(() => millisecondsOf(() => Promise.all([start(most), start(most)]))),
+    0.5,
+  );
   return {
     'two trainings side by side, 1 thread each, ms': beside,
     [`two trainings in turn, ${most} threads each, ms`]: after,
