@@ -19,7 +19,6 @@ const kHelp = `npm run bench [-- NAME ...] [options]: races against PyTorch, and
 
 await main(async () => {
   const args = process.argv.slice(2);
-  if (args.includes('--help')) return console.log(kHelp);
   const json = inRoot('docs/benchmarks.json');
   const read = () => (fs.existsSync(json) ? JSON.parse(fs.readFileSync(json, 'utf8')) : undefined);
   const isRendered = args.includes('--render');
@@ -40,7 +39,7 @@ await main(async () => {
   }
   await ensureTypeScript();
   await render(read());
-});
+}, kHelp);
 
 function write(file, text) {
   fs.writeFileSync(`${file}.part`, text);

@@ -6,7 +6,14 @@ import { prebuild } from './lib/prebuild.mjs';
 import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
 import { main } from './lib/problem.mjs';
 
-// npm run build [-- --werror --cuda] | rebuild (--clean) | prebuildify (--prebuild); --install DIR is binding.gyp's.
+const kHelp = `npm run build [-- OPTIONS]: builds the native addon and the TypeScript
+
+  --werror      warnings of the C++ compiler are errors
+  --cuda        the CUDA kernels too; they are needed, not left out where something is missing
+  --clean       removes build/ and dist/ first (npm run rebuild)
+  --prebuild    packs what an installed package loads (npm run prebuildify)
+  --install DIR where the addon goes; binding.gyp's`;
+
 await main(async () => {
   const { values } = parseArgs({
     options: {
@@ -28,4 +35,4 @@ await main(async () => {
   }
   await ensureTypeScript({ always: true });
   if (values.prebuild) await prebuild(tools);
-});
+}, kHelp);

@@ -3,8 +3,13 @@ import { inRoot } from './lib/paths.mjs';
 import { ensurePackages, ensureTypeScript } from './lib/prepare.mjs';
 import { main, Problem } from './lib/problem.mjs';
 
-// npm run data [-- NAME ...]: makes the sample domains under data/; a domain that is there is left as it is.
-// --out FOLDER, --seed N, --limit N (at most so many images a role), --verify (compares digests, not only sizes).
+const kHelp = `npm run data [-- NAME ...] [OPTIONS]: makes the sample domains (docs/data.md); one that is there is left as it is
+
+  --out FOLDER   where they go (data)
+  --seed N       of what is drawn (0)
+  --limit N      at most so many images a role
+  --verify       compares digests, not only sizes`;
+
 await main(async () => {
   const options = readArguments();
   await ensurePackages();
@@ -14,7 +19,7 @@ await main(async () => {
   await makeSamples({ ...options, onProgress }).catch((error) => {
     throw 'code' in error ? new Problem(error.message) : error;
   });
-});
+}, kHelp);
 
 function readArguments() {
   const { values, positionals } = parseArgs({

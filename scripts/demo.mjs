@@ -4,9 +4,11 @@ import { parseArgs } from 'node:util';
 import { inRoot } from './lib/paths.mjs';
 import { main, Problem } from './lib/problem.mjs';
 
-// npm run demo: a model of handwritten digits that is of use on its owner's domain (mnist) and not on another
-// (mnist-m), attacked as its buyer would. Everything that it writes is under demo/.
-// npm run demo -- --full: the whole grid of attacks, three seeds, two more domains; about an hour on two cores.
+const kHelp = `npm run demo [-- --full]: a model of handwritten digits that is of use on its owner's domain (mnist) and not on
+another (mnist-m), attacked as its buyer would. Everything that it writes is under demo/
+
+  --full    the whole grid of attacks, three seeds, two more domains; about an hour on two cores`;
+
 const kDomains = ['mnist', 'mnist-m', 'optdigits', 'syn'];
 const kTraining = {
   epochs: 2,
@@ -87,7 +89,7 @@ await main(async () => {
       bar.stop();
     }
   }
-});
+}, kHelp);
 
 function say(sentence) {
   console.log(`\n${sentence}`);

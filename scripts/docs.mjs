@@ -4,9 +4,11 @@ import { ensurePackages, ensureTypeScript } from './lib/prepare.mjs';
 import { main, Problem } from './lib/problem.mjs';
 import { withFigures } from './lib/reliability.mjs';
 
-// npm run docs: writes what the documentation says of options from the schemas, between the marks
-// <!-- options --> and <!-- /options -->, and the figures of docs/reliability.md from docs/reliability/*.json.
-// --check only compares.
+const kHelp = `npm run docs [-- --check]: writes what the documentation says of options from the schemas, between the marks
+<!-- options --> and <!-- /options -->, and the figures of docs/reliability.md from docs/reliability/*.json
+
+  --check   only compares`;
+
 await main(async () => {
   const check = process.argv.includes('--check');
   await ensurePackages();
@@ -37,4 +39,4 @@ await main(async () => {
   console.log(
     stale.length === 0 ? 'Option tables and figures are up to date.' : `Written: ${stale.join(', ')}`,
   );
-});
+}, kHelp);

@@ -6,10 +6,17 @@ import { ensureNative, ensureTools, ensureTypeScript } from './lib/prepare.mjs';
 import { main, Problem } from './lib/problem.mjs';
 import { buildSanitized, damagedEnvironment, home } from './lib/sanitized.mjs';
 
-// npm run fuzz -- [--count N] [--minutes N] [--seed S] [--format NAME] [--processes N]: opens damaged
-// files in processes of their own and writes what came of it to docs/reliability/fuzz.json. --sanitize: the
-// processes have the sanitizers of `npm run sanitize` in them; to fuzz-sanitized.json. --index N: only that mutant,
-// kept in build/fuzz, nothing written.
+const kHelp = `npm run fuzz [-- OPTIONS]: opens damaged files in processes of their own and writes what came of it to
+docs/reliability/fuzz.json; ends with 1 where one crashed, hung, or took more memory than it may
+
+  --count N       files, in equal parts of each format (20000)
+  --minutes N     the time that it may take; without it, as long as it takes
+  --seed S        of the damage (1)
+  --format NAME   only that format
+  --processes N   at once (1)
+  --sanitize      with the sanitizers of npm run sanitize in the processes; to docs/reliability/fuzz-sanitized.json
+  --index N       only that file of --format, kept in build/fuzz; nothing is written`;
+
 await main(async () => {
   const { values } = parseArgs({
     options: {
@@ -52,7 +59,7 @@ await main(async () => {
   fs.writeFileSync(file, `${JSON.stringify(await record(result, options), null, 2)}\n`);
   print(result);
   return result.findings.length > 0 ? 1 : 0;
-});
+}, kHelp);
 
 function number(values, name) {
   const value = Number(values[name]);

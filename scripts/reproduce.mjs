@@ -7,9 +7,12 @@ import { ensureNative, ensurePackages, ensureTools, ensureTypeScript } from './l
 import { main } from './lib/problem.mjs';
 import { renderReproductions } from './lib/reproductions.mjs';
 
-// npm run reproduce -- NAME [--seeds 1,2,3]: runs the experiments behind a method's claims on real data, writes
-// docs/reproduction/NAME.json, and from all such files docs/reproduction.md and the pictures in docs/images.
-// --render only writes the page and the pictures.
+const kHelp = `npm run reproduce -- NAME [OPTIONS]: runs the experiments behind a method's claims on real data, writes
+docs/reproduction/NAME.json, and from all such files docs/reproduction.md and the pictures in docs/images
+
+  --seeds 1,2,3   the seeds
+  --render        only writes the page and the pictures`;
+
 await main(async () => {
   const args = process.argv.slice(2);
   process.chdir(root);
@@ -41,4 +44,4 @@ await main(async () => {
     if (svg !== undefined) fs.writeFileSync(inRoot(`docs/images/${result.name}.svg`), svg);
   }
   return failed > 0 ? 1 : 0;
-});
+}, kHelp);

@@ -12,8 +12,8 @@ import {
 } from './lib/sanitized.mjs';
 import { report, runFile, runNative, summarize } from './lib/testing.mjs';
 
-// npm run sanitize [-- FILTER]: C++ and JavaScript tests that read files, own memory or run threads, under the
-// address, leak and undefined behaviour sanitizers.
+const kHelp = `npm run sanitize [-- FILTER]: C++ and JavaScript tests that read files, own memory or run threads, under the address,
+leak and undefined behaviour sanitizers; with FILTER those whose name contains it`;
 
 const files = ['model', 'domain', 'run', 'checkpoints', 'odd'].map((name) => `${name}.test.js`);
 const kFuzz = 'fuzz.test.js';
@@ -38,4 +38,4 @@ await main(async () => {
       await runFile(path.join(home, 'dist/test', kFuzz), kFuzz, kFileMs, await damagedEnvironment(tools)),
     );
   return summarize(results);
-});
+}, kHelp);

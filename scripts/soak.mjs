@@ -4,8 +4,13 @@ import { ensureNative, ensurePackages, ensureTools, ensureTypeScript } from './l
 import { main } from './lib/problem.mjs';
 import { withFigures } from './lib/reliability.mjs';
 
-// npm run soak -- --minutes N [--seed S] [--out FILE]: jobs, handles, Workers and forgotten promises again and
-// again; writes docs/reliability/soak.json and its figures in docs/reliability.md, and ends with 1 where a promise was broken.
+const kHelp = `npm run soak [-- OPTIONS]: jobs, handles, Workers and forgotten promises again and again; writes the figures in
+docs/reliability.md, and ends with 1 where a promise was broken
+
+  --minutes N   how long (20)
+  --seed S      of what is drawn (1)
+  --out FILE    where the JSON goes (docs/reliability/soak.json)`;
+
 await main(async () => {
   process.chdir(root);
   await ensurePackages();
@@ -16,4 +21,4 @@ await main(async () => {
   const page = inRoot('docs/reliability.md');
   fs.writeFileSync(page, withFigures(fs.readFileSync(page, 'utf8')));
   return broken > 0 ? 1 : 0;
-});
+}, kHelp);

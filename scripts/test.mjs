@@ -7,7 +7,8 @@ import { main } from './lib/problem.mjs';
 import { step } from './lib/steps.mjs';
 import { report, runAll, runFile, runNative, summarize } from './lib/testing.mjs';
 
-// npm test [-- FILTER]: files and C++ tests whose name contains FILTER.
+const kHelp = `npm test [-- FILTER]: all tests; with FILTER the files and C++ tests whose name contains it`;
+
 await main(async () => {
   const { positionals } = parseArgs({ allowPositionals: true });
   const filter = positionals[0] ?? '';
@@ -19,7 +20,7 @@ await main(async () => {
   };
   await runEverything(tools, filter, onResult);
   return summarize(results);
-});
+}, kHelp);
 
 async function runEverything(tools, filter, onResult) {
   await ensureNative(tools);

@@ -64,4 +64,17 @@ test('every picture of the documentation has a size', () => {
   }
 });
 
+test('every command of npm run says what it is for, before it does anything', () => {
+  const { scripts } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const files = new Set(Object.values(scripts).flatMap((line) => line.match(/scripts\/\w+\.mjs/g) ?? []));
+  assert.ok(files.has('scripts/soak.mjs'));
+  for (const file of files) {
+    const said = execFileSync(process.execPath, [file, '--help'], { cwd: root, encoding: 'utf8' });
+    assert.match(said, /^npm (run \w+|test)\b.*: /s, `${file}: ${said}`);
+    assert.not.match(said, /^(Building|Fetching)/m, file);
+  }
+});
+
 test.run();

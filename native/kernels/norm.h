@@ -29,6 +29,17 @@ ESPALIER_EXPORT std::tuple<at::Tensor, at::Tensor, at::Tensor> batchNormReluBack
     const at::Tensor& gradient, const at::Tensor& input, const OptionalTensor& weight,
     const OptionalTensor& bias, const at::Tensor& statistics, const at::Tensor& chosen, bool training,
     std::array<bool, 3> wanted);
+// relu of the norm and `other`, images of the input's shape, type and layout: what ends a residual block. The
+// output, and the statistics as above.
+ESPALIER_EXPORT std::tuple<at::Tensor, at::Tensor> batchNormAddReluForward(
+    const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
+    const at::Tensor& other, const OptionalTensor& runningMean, const OptionalTensor& runningVariance,
+    bool training, double momentum, double epsilon);
+// Gradients of input, weight, bias and `other`; `output` is the forward's. The last is always there, the
+// first three are empty where they are not wanted.
+ESPALIER_EXPORT std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> batchNormAddReluBackward(
+    const at::Tensor& gradient, const at::Tensor& input, const at::Tensor& output,
+    const OptionalTensor& weight, const at::Tensor& statistics, bool training, std::array<bool, 3> wanted);
 // relu and pooling alone, without a gradient.
 ESPALIER_EXPORT at::Tensor reluPool(const at::Tensor& input);
 

@@ -69,6 +69,14 @@ TORCH_LIBRARY(espalier, m) {
       "batch_norm_relu_backward(Tensor gradient, Tensor input, Tensor? weight, Tensor? bias, "
       "Tensor statistics, Tensor chosen, bool training, bool[3] wanted) "
       "-> (Tensor input, Tensor weight, Tensor bias)");
+  m.def(
+      "batch_norm_add_relu_forward_(Tensor input, Tensor? weight, Tensor? bias, Tensor other, "
+      "Tensor(a!)? running_mean, Tensor(b!)? running_var, bool training, float momentum, float epsilon) "
+      "-> (Tensor output, Tensor statistics)");
+  m.def(
+      "batch_norm_add_relu_backward(Tensor gradient, Tensor input, Tensor output, Tensor? weight, "
+      "Tensor statistics, bool training, bool[3] wanted) "
+      "-> (Tensor input, Tensor weight, Tensor bias, Tensor other)");
   m.def("relu_pool(Tensor input) -> Tensor");
   m.def("average_pool(Tensor input, int height, int width) -> Tensor");
   m.def("average_pool_backward(Tensor gradient, int height, int width) -> Tensor");

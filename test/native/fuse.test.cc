@@ -1,5 +1,6 @@
 #include "core/graph/fuse.h"
 
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/jit/ir/irparser.h>
 #include <torch/csrc/jit/runtime/interpreter.h>
@@ -18,7 +19,7 @@ namespace {
 
 struct Rewriting {
   const char* name;
-  const char* body;                    // from %x, %w, %b, %m, %v, %k to %out
+  std::string body;                    // from %x, %w, %b, %m, %v, %k to %out
   std::vector<std::string> operators;  // of the fused graph, in order
   bool isExact = false;
 };
@@ -38,7 +39,9 @@ std::shared_ptr<torch::jit::Graph> parse(const std::string& body) {
   %ones : int[] = prim::Constant[value=[1, 1]]()
   %twos : int[] = prim::Constant[value=[2, 2]]()
   %threes : int[] = prim::Constant[value=[3, 3]]()
+  %sides : int[] = prim::Constant[value=[2, 3]]()
   %none : int[] = prim::Constant[value=annotate(List[int], [])]()
+  %nothing : NoneType = prim::Constant()
 )IR" + body +
       "  return (%out)\n";
   auto graph = std::make_shared<torch::jit::Graph>();
@@ -143,10 +146,97 @@ const std::vector<Rewriting>& rewritings() {
   return all;
 }
 
+const std::string kConvolution =
+    "  %c : Tensor = aten::conv2d(%x, %k, %b, %ones, %ones, %ones, %1)\n"
+    "  %n : Tensor = aten::batch_norm(%c, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n";
+
+// What ends residual blocks, and what only looks like it.
+const std::vector<Rewriting>& residuals() {
+  static const std::string kInference =
+      "  %c : Tensor = aten::conv2d(%x, %k, %b, %ones, %ones, %ones, %1)\n"
+      "  %n : Tensor = aten::batch_norm(%c, %w, %b, %m, %v, %no, %momentum, %eps, %yes)\n";
+  static const std::string kShortcut =
+      "  %d : Tensor = aten::conv2d(%x, %k, %b, %ones, %ones, %ones, %1)\n"
+      "  %o : Tensor = aten::batch_norm(%d, %w, %b, %nothing, %nothing, %yes, %momentum, %eps, %yes)\n";
+  static const std::vector<std::string> kOne = {"espalier_graph::channels_last", "aten::conv2d",
+                                                "espalier_graph::batch_norm_add_relu"};
+  const auto apart = [](const std::string& sum) {
+    return std::vector<std::string>{"espalier_graph::channels_last", "aten::conv2d", "aten::batch_norm", sum,
+                                    "aten::relu"};
+  };
+  static const std::vector<Rewriting> all = {
+      {"norm, sum and relu",
+       kConvolution + "  %s : Tensor = aten::add(%n, %x, %1)\n"
+                      "  %out : Tensor = aten::relu(%s)\n",
+       kOne},
+      {"both over the norm",
+       kConvolution + "  %s : Tensor = aten::add_(%n, %x, %1)\n"
+                      "  %out : Tensor = aten::relu_(%s)\n",
+       kOne},
+      {"the norm as the second summand",
+       kConvolution + "  %s : Tensor = aten::add(%x, %n, %1)\n"
+                      "  %out : Tensor = aten::relu(%s)\n",
+       kOne},
+      {"known statistics",
+       kInference + "  %s : Tensor = aten::add(%n, %x, %1)\n"
+                    "  %out : Tensor = aten::relu(%s)\n",
+       kOne},
+      {"a shortcut with a norm of its own, computed behind it",
+       kConvolution + kShortcut +
+           "  %s : Tensor = aten::add(%n, %o, %1)\n"
+           "  %out : Tensor = aten::relu(%s)\n",
+       {"espalier_graph::channels_last", "aten::conv2d", "aten::batch_norm", "espalier_graph::channels_last",
+        "aten::conv2d", "espalier_graph::batch_norm_add_relu"}},
+      {"the same over a norm, with statistics that both follow",
+       kConvolution + "  %d : Tensor = aten::batch_norm(%x, %w, %b, %m, %v, %yes, %momentum, %eps, %yes)\n"
+                      "  %s : Tensor = aten::add_(%n, %d, %1)\n"
+                      "  %out : Tensor = aten::relu(%s)\n",
+       {"espalier_graph::channels_last", "aten::conv2d", "aten::batch_norm",
+        "espalier_graph::batch_norm_add_relu"}},
+      {"a summand of another shape",
+       kConvolution + "  %a : Tensor = aten::mean(%x, %sides, %yes, %nothing)\n"
+                      "  %s : Tensor = aten::add(%n, %a, %1)\n"
+                      "  %out : Tensor = aten::relu(%s)\n",
+       {"espalier_graph::channels_last", "aten::conv2d", "aten::mean",
+        "espalier_graph::batch_norm_add_relu"}},
+      {"a sum over the shortcut",
+       kConvolution + "  %s : Tensor = aten::add_(%x, %n, %1)\n"
+                      "  %out : Tensor = aten::relu(%s)\n",
+       apart("aten::add_")},
+      {"a sum with a factor",
+       kConvolution + "  %s : Tensor = aten::add(%n, %x, %2)\n"
+                      "  %out : Tensor = aten::relu(%s)\n",
+       apart("aten::add")},
+      {"a sum with a number",
+       kConvolution + "  %s : Tensor = aten::add(%n, %3, %1)\n"
+                      "  %out : Tensor = aten::relu(%s)\n",
+       apart("aten::add")},
+      {"a sum that is read twice",
+       kConvolution + "  %s : Tensor = aten::add(%n, %x, %1)\n"
+                      "  %r : Tensor = aten::relu(%s)\n"
+                      "  %out : Tensor = aten::mul(%r, %s)\n",
+       {"espalier_graph::channels_last", "aten::conv2d", "aten::batch_norm", "aten::add", "aten::relu",
+        "aten::mul"}},
+      {"a norm that is read twice",
+       kConvolution + "  %s : Tensor = aten::add(%n, %n, %1)\n"
+                      "  %out : Tensor = aten::relu(%s)\n",
+       apart("aten::add")},
+      {"images that are changed between the norm and the sum",
+       kConvolution + "  %d : Tensor = aten::mul_(%c, %3)\n"
+                      "  %s : Tensor = aten::add(%n, %d, %1)\n"
+                      "  %out : Tensor = aten::relu(%s)\n",
+       {"espalier_graph::channels_last", "aten::conv2d", "aten::batch_norm", "aten::mul_", "aten::add",
+        "aten::relu"}},
+  };
+  return all;
+}
+
 }  // namespace
 
-TEST("fuse: norm, relu and pooling become one where nothing else reads what is between, and nowhere else") {
-  for (const Rewriting& each : rewritings()) {
+TEST("fuse: layers become one where nothing else reads what is between, and nowhere else") {
+  std::vector<Rewriting> all = rewritings();
+  all.insert(all.end(), residuals().begin(), residuals().end());
+  for (const Rewriting& each : all) {
     const auto graph = parse(each.body);
     const auto fused = ir::fused(*graph);
     fused->lint();
@@ -154,7 +244,8 @@ TEST("fuse: norm, relu and pooling become one where nothing else reads what is b
       throw Failure(text(each.name, ": found ", c10::str(operatorsOf(*fused))));
     const at::Tensor expected = run(graph);
     const at::Tensor value = run(fused);
-    EXPECT(each.isExact ? at::equal(value, expected) : at::allclose(value, expected, 1e-5, 1e-5));
+    const bool isSame = each.isExact ? at::equal(value, expected) : at::allclose(value, expected, 1e-5, 1e-5);
+    if (!isSame) throw Failure(text(each.name, ": other values"));
   }
 }
 
@@ -169,7 +260,7 @@ std::vector<at::Tensor> computed(const std::shared_ptr<torch::jit::Graph>& graph
   const at::Tensor bias = torch::randn({3}).to(type).requires_grad_();
   const at::Tensor mean = torch::zeros({3}, type);
   const at::Tensor variance = torch::ones({3}, type);
-  torch::jit::Stack stack{x, weight, bias, mean, variance, at::Tensor()};
+  torch::jit::Stack stack{x, weight, bias, mean, variance, torch::randn({3, 3, 3, 3}).to(type)};
   const torch::jit::Code code(graph, "test");
   torch::jit::InterpreterState(code).run(stack);
   const at::Tensor y = stack.back().toTensor();
@@ -184,6 +275,22 @@ std::vector<at::Tensor> computed(const std::shared_ptr<torch::jit::Graph>& graph
   return all;
 }
 
+void expectClose(const char* name, const std::vector<at::Tensor>& found,
+                 const std::vector<at::Tensor>& exact) {
+  for (size_t i = 0; i < found.size(); ++i) {
+    const double largest = exact[i].abs().max().item<double>();
+    const double gap = (found[i].to(at::kDouble) - exact[i]).abs().max().item<double>();
+    if (gap > 2e-5 * largest) throw Failure(text(name, ": tensor ", i, " is off by ", gap, " of ", largest));
+  }
+}
+
+void expectSame(const std::shared_ptr<torch::jit::Graph>& fused,
+                const std::shared_ptr<torch::jit::Graph>& graph, at::ScalarType type) {
+  const auto found = computed(fused, type, at::MemoryFormat::Contiguous);
+  const auto expected = computed(graph, type, at::MemoryFormat::Contiguous);
+  for (size_t i = 0; i < found.size(); ++i) EXPECT(at::equal(found[i], expected[i]));
+}
+
 }  // namespace
 
 TEST("fuse: values, running statistics and first and second gradients are those of the plain graph") {
@@ -191,28 +298,55 @@ TEST("fuse: values, running statistics and first and second gradients are those 
   for (const size_t which : {0, 1, 2, 3, 4}) {
     const auto graph = parse(rewritings()[which].body);
     const auto fused = ir::fused(*graph);
-    const auto found = computed(fused, at::kFloat, at::MemoryFormat::ChannelsLast);
-    const auto expected = computed(graph, at::kDouble, at::MemoryFormat::Contiguous);
-    for (size_t i = 0; i < found.size(); ++i) {
-      const double largest = expected[i].abs().max().item<double>();
-      const double gap = (found[i].to(at::kDouble) - expected[i]).abs().max().item<double>();
-      if (gap > 2e-5 * largest) throw Failure(text("tensor ", i, " is off by ", gap, " of ", largest));
-    }
+    expectClose(rewritings()[which].name, computed(fused, at::kFloat, at::MemoryFormat::ChannelsLast),
+                computed(graph, at::kDouble, at::MemoryFormat::Contiguous));
     // What the kernels are not for has the bits of the plain graph.
-    for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
-      const auto other = computed(fused, type, at::MemoryFormat::Contiguous);
-      const auto same = computed(graph, type, at::MemoryFormat::Contiguous);
-      for (size_t i = 0; i < other.size(); ++i) EXPECT(at::equal(other[i], same[i]));
-    }
+    for (const at::ScalarType type : {at::kDouble, at::kFloat}) expectSame(fused, graph, type);
   }
 }
 
+TEST("fuse: the end of a residual block has the values and gradients of the plain graph too") {
+  for (const Rewriting& each : residuals()) {
+    if (each.operators.back() != "espalier_graph::batch_norm_add_relu") continue;
+    const auto graph = parse(each.body);
+    const auto fused = ir::fused(*graph);
+    for (const at::MemoryFormat layout : {at::MemoryFormat::ChannelsLast, at::MemoryFormat::Contiguous}) {
+      expectClose(each.name, computed(fused, at::kFloat, layout),
+                  computed(graph, at::kDouble, at::MemoryFormat::Contiguous));
+    }
+    expectSame(fused, graph, at::kDouble);
+  }
+}
+
+TEST("fuse: where only the shortcut is trained its gradient is differentiable too") {
+  torch::manual_seed(3);
+  const at::Tensor x = torch::randn({2, 3, 4, 4}).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor shortcut = x.clone().requires_grad_();
+  const auto op = c10::Dispatcher::singleton()
+                      .findSchemaOrThrow("espalier_graph::batch_norm_add_relu", "")
+                      .typed<at::Tensor(const at::Tensor&, const std::optional<at::Tensor>&,
+                                        const std::optional<at::Tensor>&, const at::Tensor&,
+                                        const std::optional<at::Tensor>&, const std::optional<at::Tensor>&,
+                                        bool, double, double)>();
+  const at::Tensor y = op.call(x, {}, {}, shortcut, {}, {}, true, 0.1, 1e-5);
+  const auto first = torch::autograd::grad({y.square().sum()}, {shortcut}, {}, true, /*create_graph=*/true);
+  EXPECT(at::allclose(first[0], 2 * y));
+  const auto second = torch::autograd::grad({first[0].sum()}, {shortcut});
+  EXPECT(at::equal(second[0], 2 * y.gt(0).to(at::kFloat)));
+}
+
 TEST("fuse: a network trains as its plain graph does, whatever its images' layout and number of channels") {
-  for (const auto& [channels, mode] : std::vector<std::pair<int64_t, Mode>>{
-           {1, Mode::kTrain}, {3, Mode::kTrain}, {1, Mode::kEval}, {3, Mode::kEval}}) {
+  for (const auto& [architecture, channels, mode] :
+       std::vector<std::tuple<Architecture, int64_t, Mode>>{{Architecture::kConvnet, 1, Mode::kTrain},
+                                                            {Architecture::kConvnet, 3, Mode::kTrain},
+                                                            {Architecture::kConvnet, 1, Mode::kEval},
+                                                            {Architecture::kConvnet, 3, Mode::kEval},
+                                                            {Architecture::kResnet20, 3, Mode::kTrain},
+                                                            {Architecture::kResnet20, 1, Mode::kEval}}) {
     CreateOptions options;
+    options.architecture = architecture;
     options.inChannels = channels;
-    options.widths = std::vector<int64_t>{8, 20, 16};
+    if (architecture == Architecture::kConvnet) options.widths = std::vector<int64_t>{8, 20, 16};
     options.seed = 3;
     const auto model = createModel(options);
     const auto twin = model->clone();

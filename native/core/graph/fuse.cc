@@ -23,8 +23,13 @@ bool is(const Node* node, std::initializer_list<const char*> names) {
 Node* onlyReader(Node* node) {
   if (node->outputs().size() != 1 || node->output()->uses().size() != 1) return nullptr;
   Node* reader = node->output()->uses().front().user;
-  return reader->owningBlock() == node->owningBlock() && reader->input(0) == node->output() ? reader
-                                                                                            : nullptr;
+  return reader->owningBlock() == node->owningBlock() ? reader : nullptr;
+}
+
+// The same, where it reads it as its first input.
+Node* onlyLayerBehind(Node* node) {
+  Node* reader = onlyReader(node);
+  return reader != nullptr && reader->input(0) == node->output() ? reader : nullptr;
 }
 
 bool isConstant(const Value* value, const c10::IValue& expected) {
@@ -82,6 +87,48 @@ void layOut(Graph& graph, Node* convolution) {
   convolution->replaceInput(0, node->output());
 }
 
+// The other summand of a sum of two tensors; none where the sum is written over what something else reads.
+Value* otherSummand(const Node* sum, const Value* summand) {
+  if (!is(sum, {"aten::add", "aten::add_"}) || sum->inputs().size() != 3) return nullptr;
+  Value* other = sum->input(sum->input(0) == summand ? 1 : 0);
+  const bool isPlain =
+      isConstant(sum->input(2), c10::IValue(1)) && other->type()->isSubtypeOf(*c10::TensorType::get());
+  const bool isKept = is(sum, {"aten::add"}) || sum->input(0) == summand || isOwn(other);
+  return isPlain && isKept ? other : nullptr;
+}
+
+// Whether nothing between two nodes of a block changes what the first could read or write.
+bool isQuiet(Node* first, const Node* last) {
+  for (Node* node = first->next(); node != last; node = node->next()) {
+    const c10::FunctionSchema* schema = node->maybeSchema();
+    const bool writes = schema != nullptr && schema->is_mutable();
+    // Norms write their statistics, whatever their schema says.
+    if (writes || node->hasSideEffects() || !node->blocks().empty() ||
+        is(node, {"aten::batch_norm", "aten::instance_norm"})) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// relu(norm + other), in the place of the sum.
+bool fuseSum(Graph& graph, Node* norm) {
+  Node* sum = onlyReader(norm);
+  Value* other = sum == nullptr ? nullptr : otherSummand(sum, norm->output());
+  Node* relu = other == nullptr ? nullptr : onlyLayerBehind(sum);
+  if (relu == nullptr || !isRelu(relu) || !isQuiet(norm, sum)) return false;
+  std::vector<Value*> inputs = norm->inputs().slice(0, 3).vec();
+  inputs.push_back(other);
+  for (const size_t i : {3, 4, 5, 6, 7}) inputs.push_back(norm->input(i));
+  const torch::jit::WithInsertPoint point(sum);
+  Node* node = graph.insertNode(
+      graph.create(c10::Symbol::fromQualString("espalier_graph::batch_norm_add_relu"), inputs));
+  node->output()->setType(relu->output()->type());
+  relu->output()->replaceAllUsesWith(node->output());
+  for (Node* each : {relu, sum, norm}) each->destroy();
+  return true;
+}
+
 bool fuseOne(Graph& graph) {
   for (Node* node : allNodes(graph)) {
     if (is(node, {"aten::adaptive_avg_pool2d"})) {
@@ -90,9 +137,10 @@ bool fuseOne(Graph& graph) {
     }
     // batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled)
     const bool isNorm = is(node, {"aten::batch_norm"});
-    Node* relu = isNorm ? onlyReader(node) : node;
+    if (isNorm && fuseSum(graph, node)) return true;
+    Node* relu = isNorm ? onlyLayerBehind(node) : node;
     if (relu == nullptr || !isRelu(relu)) continue;
-    Node* pool = onlyReader(relu);
+    Node* pool = onlyLayerBehind(relu);
     const bool pooled = pool != nullptr && isPoolOfTwo(pool);
     if (isNorm) {
       std::vector<Value*> inputs;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -21,13 +23,73 @@ OptionalTensor ifDefined(const at::Tensor& tensor) {
   return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
 }
 
-at::Tensor plain(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
-                 const OptionalTensor& mean, const OptionalTensor& variance, bool training, double momentum,
-                 double epsilon, bool pooled) {
-  const at::Tensor output = at::relu(at::batch_norm(input, weight, bias, mean, variance, training, momentum,
-                                                    epsilon, /*cudnn_enabled=*/true));
+at::Tensor pooledRelu(const at::Tensor& input, bool pooled) {
+  const at::Tensor output = at::relu(input);
   return pooled ? at::max_pool2d(output, {2, 2}) : output;
 }
+
+at::Tensor batchNorm(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
+                     const OptionalTensor& mean, const OptionalTensor& variance, bool training,
+                     double momentum, double epsilon) {
+  return at::batch_norm(input, weight, bias, mean, variance, training, momentum, epsilon,
+                        /*cudnn_enabled=*/true);
+}
+
+// What both norms save for their gradients: [input, weight, bias, statistics, ...], and two of
+// batch_norm's scalars beside it.
+struct SavedNorm {
+  variable_list tensors;
+  bool training = false;
+  double epsilon = 0;
+
+  static void keep(AutogradContext& context, variable_list tensors, bool training, double epsilon) {
+    context.save_for_backward(std::move(tensors));
+    context.saved_data["training"] = training;
+    context.saved_data["epsilon"] = epsilon;
+  }
+
+  explicit SavedNorm(AutogradContext& context)
+      : tensors(context.get_saved_variables()),
+        training(context.saved_data["training"].toBool()),
+        epsilon(context.saved_data["epsilon"].toDouble()) {}
+
+  // What a backward is asked for, of input, weight and bias; torch counts those that are there.
+  std::array<bool, 3> wanted(const AutogradContext& context) const {
+    std::array<bool, 3> all = {};
+    size_t edge = 0;
+    for (size_t i = 0; i < all.size(); ++i) all[i] = tensors[i].defined() && context.needs_input_grad(edge++);
+    return all;
+  }
+
+  // Gradients of input, weight and bias that are to be differentiated themselves: of behind(norm).
+  template <class Behind>
+  variable_list differentiable(const at::Tensor& gradient, const Behind& behind) const {
+    // Views: a weight that the input depends on too would get the gradient of that way as well.
+    variable_list own(3);
+    variable_list trained;
+    for (size_t i = 0; i < own.size(); ++i) {
+      if (!tensors[i].defined()) continue;
+      own[i] = tensors[i].view_as(tensors[i]);
+      if (own[i].requires_grad()) trained.push_back(own[i]);
+    }
+    if (trained.empty()) return variable_list(3);
+    const at::Tensor& statistics = tensors[3];
+    const at::Tensor output = behind(batchNorm(own[0], ifDefined(own[1]), ifDefined(own[2]),
+                                               training ? OptionalTensor() : statistics[0],
+                                               training ? OptionalTensor() : statistics[1].pow(-2), training,
+                                               /*momentum=*/0, training ? epsilon : 0));
+    const variable_list found = torch::autograd::grad({output}, trained, {gradient}, /*retain_graph=*/true,
+                                                      /*create_graph=*/true, /*allow_unused=*/true);
+    variable_list parts(3);
+    size_t next = 0;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (own[i].defined() && own[i].requires_grad()) parts[i] = found[next++];
+    }
+    return parts;
+  }
+};
+
+at::Tensor ifWanted(bool isWanted, const at::Tensor& tensor) { return isWanted ? tensor : at::Tensor(); }
 
 // NOLINTBEGIN(readability-identifier-naming): `forward` and `backward` are torch's names
 struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
@@ -37,67 +99,72 @@ struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
                             double epsilon, bool pooled) {
     auto [output, statistics, chosen] = kernels::batchNormReluForward(
         input, weight, bias, runningMean, runningVariance, training, momentum, epsilon, pooled);
-    context->save_for_backward(
-        {input, weight.value_or(at::Tensor()), bias.value_or(at::Tensor()), statistics, chosen});
-    context->saved_data["training"] = training;
-    context->saved_data["epsilon"] = epsilon;
+    SavedNorm::keep(*context,
+                    {input, weight.value_or(at::Tensor()), bias.value_or(at::Tensor()), statistics, chosen},
+                    training, epsilon);
     return output;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const variable_list saved = context->get_saved_variables();
-    const variable_list parts =
-        at::GradMode::is_enabled()
-            ? differentiable(saved, context->saved_data, gradients[0])
-            : once(saved, context->saved_data["training"].toBool(), wanted(*context, saved), gradients[0]);
+    const SavedNorm saved(*context);
+    const variable_list parts = at::GradMode::is_enabled()
+                                    ? differentiable(saved, gradients[0])
+                                    : once(saved, saved.wanted(*context), gradients[0]);
     return {parts[0], parts[1], parts[2], {}, {}, {}, {}, {}, {}};
   }
 
  private:
-  // What this backward is asked for, of input, weight and bias; torch counts those that are there.
-  static std::array<bool, 3> wanted(const AutogradContext& context, const variable_list& saved) {
-    std::array<bool, 3> all = {};
-    size_t edge = 0;
-    for (size_t i = 0; i < all.size(); ++i) all[i] = saved[i].defined() && context.needs_input_grad(edge++);
-    return all;
-  }
-
-  static variable_list once(const variable_list& saved, bool training, std::array<bool, 3> wanted,
-                            const at::Tensor& gradient) {
+  static variable_list once(const SavedNorm& saved, std::array<bool, 3> wanted, const at::Tensor& gradient) {
+    const variable_list& tensors = saved.tensors;
     auto [input, weight, bias] = kernels::batchNormReluBackward(
-        gradient.contiguous(at::MemoryFormat::ChannelsLast), saved[0], ifDefined(saved[1]),
-        ifDefined(saved[2]), saved[3], saved[4], training, wanted);
-    return {wanted[0] ? input : at::Tensor(), wanted[1] ? weight : at::Tensor(),
-            wanted[2] ? bias : at::Tensor()};
+        gradient.contiguous(at::MemoryFormat::ChannelsLast), tensors[0], ifDefined(tensors[1]),
+        ifDefined(tensors[2]), tensors[3], tensors[4], saved.training, wanted);
+    return {ifWanted(wanted[0], input), ifWanted(wanted[1], weight), ifWanted(wanted[2], bias)};
   }
 
-  // A gradient that is to be differentiated itself.
-  static variable_list differentiable(const variable_list& saved,
-                                      ska::flat_hash_map<std::string, at::IValue>& scalars,
-                                      const at::Tensor& gradient) {
-    const bool training = scalars["training"].toBool();
-    const bool pooled = saved[4].numel() > 0;
-    OptionalTensor mean;
-    OptionalTensor variance;
-    if (!training) {
-      mean = saved[3][0];
-      variance = saved[3][1].pow(-2);
-    }
-    const double epsilon = training ? scalars["epsilon"].toDouble() : 0;
-    const at::Tensor output = plain(saved[0], ifDefined(saved[1]), ifDefined(saved[2]), mean, variance,
-                                    training, 0, epsilon, pooled);
-    variable_list trained;
-    for (size_t i = 0; i < 3; ++i) {
-      if (saved[i].defined() && saved[i].requires_grad()) trained.push_back(saved[i]);
-    }
-    const variable_list found = torch::autograd::grad({output}, trained, {gradient}, /*retain_graph=*/true,
-                                                      /*create_graph=*/true, /*allow_unused=*/true);
-    variable_list parts;
-    size_t next = 0;
-    for (size_t i = 0; i < 3; ++i) {
-      const bool isTrained = saved[i].defined() && saved[i].requires_grad();
-      parts.push_back(isTrained ? found[next++] : at::Tensor());
-    }
+  static variable_list differentiable(const SavedNorm& saved, const at::Tensor& gradient) {
+    const bool pooled = saved.tensors[4].numel() > 0;
+    return saved.differentiable(gradient,
+                                [pooled](const at::Tensor& norm) { return pooledRelu(norm, pooled); });
+  }
+};
+
+// relu(norm + other). Its own output tells what relu let pass: it is kept in any case, for the next block
+// reads it, and so `other` need not be.
+struct BatchNormAddRelu : torch::autograd::Function<BatchNormAddRelu> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const OptionalTensor& weight,
+                            const OptionalTensor& bias, const at::Tensor& other,
+                            const OptionalTensor& runningMean, const OptionalTensor& runningVariance,
+                            bool training, double momentum, double epsilon) {
+    auto [output, statistics] = kernels::batchNormAddReluForward(
+        input, weight, bias, other, runningMean, runningVariance, training, momentum, epsilon);
+    SavedNorm::keep(*context,
+                    {input, weight.value_or(at::Tensor()), bias.value_or(at::Tensor()), statistics, output},
+                    training, epsilon);
+    return output;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const SavedNorm saved(*context);
+    const variable_list parts = at::GradMode::is_enabled()
+                                    ? differentiable(saved, gradients[0])
+                                    : once(saved, saved.wanted(*context), gradients[0]);
+    return {parts[0], parts[1], parts[2], parts[3], {}, {}, {}, {}, {}};
+  }
+
+ private:
+  static variable_list once(const SavedNorm& saved, std::array<bool, 3> wanted, const at::Tensor& gradient) {
+    const variable_list& tensors = saved.tensors;
+    auto [input, weight, bias, other] = kernels::batchNormAddReluBackward(
+        gradient.contiguous(at::MemoryFormat::ChannelsLast), tensors[0], tensors[4], ifDefined(tensors[1]),
+        tensors[3], saved.training, wanted);
+    return {ifWanted(wanted[0], input), ifWanted(wanted[1], weight), ifWanted(wanted[2], bias), other};
+  }
+
+  static variable_list differentiable(const SavedNorm& saved, const at::Tensor& gradient) {
+    const at::Tensor passed = at::where(saved.tensors[4] <= 0, at::zeros_like(gradient), gradient);
+    variable_list parts = saved.differentiable(passed, [](const at::Tensor& norm) { return norm; });
+    parts.push_back(passed);
     return parts;
   }
 };
@@ -124,19 +191,40 @@ struct AveragePool : torch::autograd::Function<AveragePool<kSpreads>> {
 };
 // NOLINTEND(readability-identifier-naming)
 
+// Whether the kernels can take what belongs to the channels.
+bool areFloat(std::initializer_list<const OptionalTensor*> tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const OptionalTensor* each) {
+    const at::Tensor tensor = each->value_or(at::Tensor());
+    return !tensor.defined() || (tensor.scalar_type() == at::kFloat && tensor.is_contiguous());
+  });
+}
+
 at::Tensor batchNormRelu(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
                          const OptionalTensor& runningMean, const OptionalTensor& runningVariance,
                          bool training, double momentum, double epsilon, bool pooled) {
-  bool fusable = kernels::isNormFusable(input, pooled);
-  for (const OptionalTensor* each : {&weight, &bias, &runningMean, &runningVariance}) {
-    const at::Tensor tensor = each->value_or(at::Tensor());
-    fusable =
-        fusable && (!tensor.defined() || (tensor.scalar_type() == at::kFloat && tensor.is_contiguous()));
-  }
+  const bool fusable =
+      kernels::isNormFusable(input, pooled) && areFloat({&weight, &bias, &runningMean, &runningVariance});
+  return fusable ? BatchNormRelu::apply(input, weight, bias, runningMean, runningVariance, training, momentum,
+                                        epsilon, pooled)
+                 : pooledRelu(batchNorm(input, weight, bias, runningMean, runningVariance, training, momentum,
+                                        epsilon),
+                              pooled);
+}
+
+at::Tensor batchNormAddRelu(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
+                            const at::Tensor& other, const OptionalTensor& runningMean,
+                            const OptionalTensor& runningVariance, bool training, double momentum,
+                            double epsilon) {
+  const bool fusable = kernels::isNormFusable(input, /*pooled=*/false) &&
+                       areFloat({&weight, &bias, &runningMean, &runningVariance}) &&
+                       other.device() == input.device() && other.scalar_type() == input.scalar_type() &&
+                       other.sizes() == input.sizes();
   return fusable
-             ? BatchNormRelu::apply(input, weight, bias, runningMean, runningVariance, training, momentum,
-                                    epsilon, pooled)
-             : plain(input, weight, bias, runningMean, runningVariance, training, momentum, epsilon, pooled);
+             ? BatchNormAddRelu::apply(input, weight, bias, other.contiguous(at::MemoryFormat::ChannelsLast),
+                                       runningMean, runningVariance, training, momentum, epsilon)
+             : at::relu(
+                   batchNorm(input, weight, bias, runningMean, runningVariance, training, momentum, epsilon) +
+                   other);
 }
 
 // Convolutions and the kernels are fastest with the channels side by side; what follows keeps that layout.
@@ -174,6 +262,10 @@ TORCH_LIBRARY(espalier_graph, m) {
   m.def(
       "batch_norm_relu(Tensor input, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, "
       "Tensor(b!)? running_var, bool training, float momentum, float epsilon, bool pooled) -> Tensor");
+  m.def(
+      "batch_norm_add_relu(Tensor input, Tensor? weight, Tensor? bias, Tensor other, "
+      "Tensor(a!)? running_mean, Tensor(b!)? running_var, bool training, float momentum, float epsilon) "
+      "-> Tensor");
   m.def("relu_pool(Tensor input) -> Tensor");
   m.def("average_pool(Tensor input, int[2] output_size) -> Tensor");
   m.def("channels_last(Tensor(a) input) -> Tensor(a)");
@@ -181,6 +273,7 @@ TORCH_LIBRARY(espalier_graph, m) {
 
 TORCH_LIBRARY_IMPL(espalier_graph, CompositeImplicitAutograd, m) {
   m.impl("batch_norm_relu", TORCH_FN(batchNormRelu));
+  m.impl("batch_norm_add_relu", TORCH_FN(batchNormAddRelu));
   m.impl("relu_pool", TORCH_FN(reluPool));
   m.impl("average_pool", TORCH_FN(averagePool));
   m.impl("channels_last", TORCH_FN(channelsLast));

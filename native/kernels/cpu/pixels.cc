@@ -87,6 +87,21 @@ void relu(const Element* x, const Image& image, Affines affines, Element* y) {
   });
 }
 
+template <class Element>
+void addRelu(const Element* x, const Image& image, Affines affines, const Element* other, Element* y) {
+  const int64_t stride = image.channels;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> scale(affines.scale + first);
+    const Values<kWidth> shift(affines.shift + first);
+    for (int64_t pixel = 0; pixel < image.height * image.width; ++pixel) {
+      const Element* __restrict from = x + pixel * stride + first;
+      const Element* __restrict added = other + pixel * stride + first;
+      Element* __restrict to = y + pixel * stride + first;
+      for (int i = 0; i < kWidth; ++i) to[i] = relued(scale.lane[i] * from[i] + shift.lane[i] + added[i]);
+    }
+  });
+}
+
 // window(output position, input position of its upper left value) for all windows of 2 x 2.
 template <class Window>
 ESPALIER_INLINE void forWindows(const Image& image, const Window& window) {
@@ -195,6 +210,48 @@ void gradient(const Element* x, const Image& image, Affines affines, InputGradie
         const float dz = scale.lane[i] * from[i] + shift.lane[i] <= 0 ? 0 : arriving;
         to[i] = scale.lane[i] * dz + (slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i]);
       }
+    }
+  });
+}
+
+template <class Element>
+void passedGradientSums(const Element* x, const Image& image, const float* mean, const Element* y,
+                        const Element* dy, Element* dz, double* sums, double* centred) {
+  const int64_t stride = image.channels;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> means(mean + first);
+    const Element* __restrict from = x + first;
+    const Element* __restrict made = y + first;
+    const Element* __restrict given = dy + first;
+    Element* __restrict passed = dz + first;
+    addUp<kWidth>(image.height * image.width, sums + first, centred + first,
+                  [&](int64_t pixel, int i, float& sum, float& other) __attribute__((always_inline)) {
+                    const int64_t at = pixel * stride + i;
+                    const float value = made[at];
+                    const float arriving = given[at];
+                    const float share = value <= 0 ? 0 : arriving;
+                    passed[at] = share;
+                    sum += share;
+                    other += share * (from[at] - means.lane[i]);
+                  });
+  });
+}
+
+template <class Element>
+void gradientOfSum(const Element* x, const Image& image, InputGradients parts, const Element* dz,
+                   Element* dx) {
+  const int64_t stride = image.channels;
+  forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
+    const Values<kWidth> scale(parts.scale + first);
+    const Values<kWidth> slope(parts.slope + first);
+    const Values<kWidth> mean(parts.mean + first);
+    const Values<kWidth> offset(parts.offset + first);
+    for (int64_t pixel = 0; pixel < image.height * image.width; ++pixel) {
+      const Element* __restrict from = x + pixel * stride + first;
+      const Element* __restrict given = dz + pixel * stride + first;
+      Element* __restrict to = dx + pixel * stride + first;
+      for (int i = 0; i < kWidth; ++i)
+        to[i] = scale.lane[i] * given[i] + (slope.lane[i] * (from[i] - mean.lane[i]) + offset.lane[i]);
     }
   });
 }
@@ -339,8 +396,11 @@ template <class Element>
 constexpr PixelPasses<Element> kPasses = {sums<Element>,
                                           squares<Element>,
                                           relu<Element>,
+                                          addRelu<Element>,
                                           reluPool<Element>,
                                           gradientSums<Element>,
+                                          passedGradientSums<Element>,
+                                          gradientOfSum<Element>,
                                           gradient<Element>,
                                           pooledGradientSums<Element>,
                                           pooledGradient<Element>,

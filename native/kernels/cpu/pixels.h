@@ -52,9 +52,17 @@ struct PixelPasses {
   void (*sums)(const Element* x, const Image& image, double* sums);
   void (*squares)(const Element* x, const Image& image, const float* mean, double* squares);
   void (*relu)(const Element* x, const Image& image, Affines affines, Element* y);
+  // y = relu(scale x + shift + other).
+  void (*addRelu)(const Element* x, const Image& image, Affines affines, const Element* other, Element* y);
   void (*reluPool)(const Element* x, const Image& image, Affines affines, Element* y, int32_t* chosen);
   void (*gradientSums)(const Element* x, const Image& image, Affines affines, const float* mean,
                        const Element* dy, double* sums, double* centred);
+  // With y itself: where it is zero no gradient passes. `dz` is what passes, of the sum before relu.
+  void (*passedGradientSums)(const Element* x, const Image& image, const float* mean, const Element* y,
+                             const Element* dy, Element* dz, double* sums, double* centred);
+  // dx = scale dz + slope (x - mean) + offset.
+  void (*gradientOfSum)(const Element* x, const Image& image, InputGradients parts, const Element* dz,
+                        Element* dx);
   void (*gradient)(const Element* x, const Image& image, Affines affines, InputGradients parts,
                    const Element* dy, Element* dx);
   void (*pooledGradientSums)(const Element* x, const Image& image, const float* mean, const Element* dy,

@@ -70,6 +70,14 @@ def outputs():
         )
         parts = ops.batch_norm_relu_backward(half.sin(), images.bfloat16(), weight, bias, *rest, training, [True] * 3)
         out[f"norm bfloat16 {training} {pooled}"] = [half, *rest, *parts]
+    for training in (True, False):
+        mean, variance = torch.zeros(19), torch.ones(19)
+        for x in (images, images.bfloat16()):
+            y, statistics = ops.batch_norm_add_relu_forward_(
+                x, weight, bias, x.cos(), mean, variance, training, 0.1, 1e-5
+            )
+            parts = ops.batch_norm_add_relu_backward(y.sin(), x, y, weight, statistics, training, [True] * 3)
+            out[f"residual norm {x.dtype} {training}"] = [y, statistics, mean, variance, *parts]
     out["relu pool"] = [ops.relu_pool(images)]
     averages = ops.average_pool(images, 5, 3)
     out["average pool"] = [averages, ops.average_pool_backward(averages, 12, 10)]

@@ -172,6 +172,132 @@ class BatchNormRelu(Case):
                     self.assertTrue(torch.equal(seen[0][name], other[name]), name)
 
 
+def plain_sum(x, weight, bias, other, mean, variance, training, momentum, epsilon):
+    return torch.relu(functional.batch_norm(x, mean, variance, weight, bias, training, momentum, epsilon) + other)
+
+
+class FusedSum(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x, weight, bias, other, mean, variance, training, momentum, epsilon):
+        y, statistics = ops.batch_norm_add_relu_forward_(
+            x, weight, bias, other, mean, variance, training, momentum, epsilon
+        )
+        context.save_for_backward(x, y, weight, statistics)
+        context.training = training
+        return y
+
+    @staticmethod
+    def backward(context, gradient):
+        x, y, weight, statistics = context.saved_tensors
+        wanted = list(context.needs_input_grad[:3])
+        parts = ops.batch_norm_add_relu_backward(
+            channels_last(gradient), x, y, weight, statistics, context.training, wanted
+        )
+        return (*(part if is_wanted else None for part, is_wanted in zip(parts, [*wanted, True])), *[None] * 5)
+
+
+class BatchNormAddRelu(Case):
+    NAMES = ("output", "input", "weight", "bias", "other", "running mean", "running variance")
+
+    def drawn(self, shape, affine=True):
+        x, weight, bias, mean, variance = drawn(shape, affine)
+        return x, weight, bias, channels_last(torch.randn(shape)).requires_grad_(), mean, variance
+
+    def results(self, operator, inputs, training=True, rounded=None):
+        *trained, mean, variance = inputs
+        y = operator(*trained, mean, variance, training, 0.3, 1e-5)
+        torch.manual_seed(7)
+        leaves = [each for each in trained if each is not None and each.requires_grad]
+        gradients = iter(torch.autograd.grad(y, leaves, torch.randn(y.shape).to(rounded).to(y.dtype)))
+        found = [next(gradients) if each is not None and each.requires_grad else None for each in trained]
+        return dict(zip(self.NAMES, (y.detach(), *found, mean, variance)))
+
+    def test_values_and_gradients_are_those_of_float64(self):
+        for shape in SHAPES:
+            for affine, training in itertools.product((True, False), repeat=2):
+                inputs = self.drawn(shape, affine)
+                exact = self.results(plain_sum, widened(inputs), training)
+                for name, found in self.results(FusedSum.apply, inputs, training).items():
+                    if found is not None:
+                        # A sum over a channel may cancel: then it is as good as its terms, about one each.
+                        terms = inputs[0].numel() // shape[1] if name in ("weight", "bias") else 0
+                        bound = 2e-6 * float(exact[name].abs().max()) + 1e-6 + terms * 2**-24
+                        self.assert_within(found, exact[name], bound, name)
+
+    def test_bfloat16_is_float32_rounded_where_it_is_written(self):
+        for shape in SHAPES:
+            for affine, training in itertools.product((True, False), repeat=2):
+                x, weight, bias, other, mean, variance = self.drawn(shape, affine)
+
+                def inputs(dtype):
+                    images = (each.detach().bfloat16().to(dtype).requires_grad_() for each in (x, other))
+                    return (next(images), weight, bias, next(images), mean.clone(), variance.clone())
+
+                wide = self.results(FusedSum.apply, inputs(torch.float32), training, rounded=torch.bfloat16)
+                narrow = self.results(FusedSum.apply, inputs(torch.bfloat16), training)
+                for name, found in narrow.items():
+                    if found is None:
+                        continue
+                    is_image = name in ("output", "input", "other")
+                    self.assertEqual(found.dtype, torch.bfloat16 if is_image else torch.float32)
+                    self.assertTrue(torch.equal(found, wide[name].to(found.dtype)), name)
+
+    def test_only_what_is_wanted(self):
+        for training in (True, False):
+            every = self.results(FusedSum.apply, self.drawn((4, 3, 8, 8)), training)
+            for at, name in enumerate(("input", "weight", "bias", "other")):
+                inputs = self.drawn((4, 3, 8, 8))
+                for i in range(4):
+                    inputs[i].requires_grad_(i == at)
+                self.assertTrue(torch.equal(self.results(FusedSum.apply, inputs, training)[name], every[name]), name)
+
+    def test_not_a_number_is_passed_on(self):
+        for at in (0, 3):
+            inputs = self.drawn((2, 3, 4, 4))
+            with torch.no_grad():
+                inputs[at][1, 1, 2, 3] = float("nan")
+            y = FusedSum.apply(*inputs, False, 0.1, 1e-5)
+            self.assertTrue(y[1, 1, 2, 3].isnan())
+            self.assertEqual(int(y.isnan().sum()), 1)
+            (passed,) = torch.autograd.grad(y, inputs[3], torch.ones_like(y))
+            self.assertEqual(float(passed[1, 1, 2, 3]), 1)
+
+    def test_refuses_what_it_is_not_for_by_name(self):
+        x, weight, bias, other, mean, variance = (each.detach() for each in self.drawn((4, 3, 8, 8)))
+
+        def refuses(words, x=x, weight=weight, other=other, variance=variance, training=True):
+            with self.assertRaisesRegex(ValueError, words):
+                ops.batch_norm_add_relu_forward_(x, weight, bias, other, mean, variance, training, 0.1, 1e-5)
+
+        refuses("channels-last float32 or bfloat16 images .* for input", x=x.double())
+        refuses("channels-last float32 or bfloat16 images .* for other", other=other.contiguous())
+        refuses("expected other to be Float .*4, 3, 8, 8.* as the input", other=other[:2])
+        refuses("expected other to be Float", other=other.bfloat16())
+        refuses("3 float32 values on the CPU for weight", weight=weight[:2])
+        refuses("running_mean and running_var where training is off", variance=None, training=False)
+        y, statistics = ops.batch_norm_add_relu_forward_(x, weight, bias, other, mean, variance, True, 0.1, 1e-5)
+
+        def refuses_backward(words, gradient=y, y=y, statistics=statistics):
+            with self.assertRaisesRegex(ValueError, words):
+                ops.batch_norm_add_relu_backward(gradient, x, y, weight, statistics, True, [True] * 3)
+
+        refuses_backward("a channels-last gradient in Float of shape", gradient=y.contiguous())
+        refuses_backward("a channels-last gradient in Float of shape", gradient=y[:2])
+        refuses_backward("expected output to be Float", y=y[:2])
+        refuses_backward("statistics of the forward", statistics=statistics[:1])
+
+    def test_the_same_bits_for_any_number_of_threads(self):
+        before = torch.get_num_threads()
+        seen = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            seen.append(self.results(FusedSum.apply, self.drawn((8, 19, 16, 16))))
+        torch.set_num_threads(before)
+        for other in seen[1:]:
+            for name in self.NAMES:
+                self.assertTrue(torch.equal(seen[0][name], other[name]), name)
+
+
 class ReluPool(Case):
     def test_has_the_bits_of_torch(self):
         for shape in (*SHAPES, (3, 4, 16, 16)):
