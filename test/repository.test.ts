@@ -64,7 +64,7 @@ test('every picture of the documentation has a size', () => {
   }
 });
 
-test('every command of npm run says what it is for, before it does anything', () => {
+test('every script of npm run says what it is for, and does nothing else', () => {
   const { scripts } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };
@@ -72,8 +72,7 @@ test('every command of npm run says what it is for, before it does anything', ()
   assert.ok(files.has('scripts/soak.mjs'));
   for (const file of files) {
     const said = execFileSync(process.execPath, [file, '--help'], { cwd: root, encoding: 'utf8' });
-    assert.match(said, /^npm (run \w+|test)\b.*: /s, `${file}: ${said}`);
-    assert.not.match(said, /^(Building|Fetching)/m, file);
+    assert.match(said, /^npm (run \w+|test)\b[^\n]*: /, `${file}: ${said}`);
   }
 });
 

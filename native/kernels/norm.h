@@ -7,9 +7,9 @@
 
 #include "kernels/ops.h"
 
-// Batch norm, the relu behind it, and with `pooled` the maximum of 2 x 2 windows behind that,
-// over channels-last images [N, C, H, W] in float32 or bfloat16 on the CPU; weights, statistics and their
-// gradients are float32.
+// Batch norm, the relu behind it, and with `pooled` the maximum of 2 x 2 windows behind that; or batch norm,
+// a sum and the relu behind that; over channels-last images [N, C, H, W] in float32 or bfloat16 on the CPU;
+// weights, statistics and their gradients are float32.
 namespace espalier::kernels {
 
 using OptionalTensor = std::optional<at::Tensor>;

@@ -88,7 +88,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> batchNormAddReluBackw
     auto* to = mutableDataOf<Element>(dInput);
     forEachSample(input, [&](int64_t sample) {
       const int64_t first = sample * size;
-      passes.gradientOfSum(from + first, image, parts, passed + first, to + first);
+      passes.normGradient(from + first, image, parts, passed + first, to + first);
     });
   });
   return {dInput, found.weight, found.bias, dOther};

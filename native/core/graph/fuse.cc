@@ -1,6 +1,7 @@
 #include "core/graph/fuse.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <torch/csrc/jit/ir/constants.h>
 
@@ -87,24 +88,46 @@ void layOut(Graph& graph, Node* convolution) {
   convolution->replaceInput(0, node->output());
 }
 
-// The other summand of a sum of two tensors; none where the sum is written over what something else reads.
-Value* otherSummand(const Node* sum, const Value* summand) {
-  if (!is(sum, {"aten::add", "aten::add_"}) || sum->inputs().size() != 3) return nullptr;
-  Value* other = sum->input(sum->input(0) == summand ? 1 : 0);
-  const bool isPlain =
-      isConstant(sum->input(2), c10::IValue(1)) && other->type()->isSubtypeOf(*c10::TensorType::get());
-  const bool isKept = is(sum, {"aten::add"}) || sum->input(0) == summand || isOwn(other);
-  return isPlain && isKept ? other : nullptr;
+// A sum of two tensors: which of the two it is written over decides on its type and shape.
+struct Sum {
+  Value* other = nullptr;
+  int64_t over = 0;  // 0: neither, 1: the norm, 2: the other
+};
+
+// Of a norm and something else; none where it is written over what something else reads, now or in the next
+// turn of a loop.
+std::optional<Sum> sumOf(const Node* sum, const Value* norm) {
+  if (!is(sum, {"aten::add", "aten::add_"}) || sum->inputs().size() != 3) return std::nullopt;
+  const bool isFirst = sum->input(0) == norm;
+  Value* other = sum->input(isFirst ? 1 : 0);
+  if (!isConstant(sum->input(2), c10::IValue(1)) || !other->type()->isSubtypeOf(*c10::TensorType::get()))
+    return std::nullopt;
+  if (is(sum, {"aten::add"})) return Sum{other, 0};
+  if (isFirst) return Sum{other, 1};
+  const bool isFree = isOwn(other) && other->node()->owningBlock() == sum->owningBlock();
+  return isFree ? std::optional(Sum{other, 2}) : std::nullopt;
 }
 
-// Whether nothing between two nodes of a block changes what the first could read or write.
-bool isQuiet(Node* first, const Node* last) {
-  for (Node* node = first->next(); node != last; node = node->next()) {
+// Whether a node reads a value, or an attribute of the same name.
+bool reads(const Node* node, const Value* value) {
+  if (value->mustBeNone()) return false;
+  const auto inputs = node->inputs();
+  if (std::find(inputs.begin(), inputs.end(), value) != inputs.end()) return true;
+  const Node* source = value->node();
+  return node->kind() == c10::prim::GetAttr && source->kind() == c10::prim::GetAttr &&
+         node->s(c10::attr::name) == source->s(c10::attr::name);
+}
+
+// Whether a norm may as well run where its reader does: nothing between the two changes what it reads, or
+// reads what it writes.
+bool mayWait(Node* norm, const Node* reader) {
+  for (Node* node = norm->next(); node != reader; node = node->next()) {
     const c10::FunctionSchema* schema = node->maybeSchema();
     const bool writes = schema != nullptr && schema->is_mutable();
     // Norms write their statistics, whatever their schema says.
     if (writes || node->hasSideEffects() || !node->blocks().empty() ||
-        is(node, {"aten::batch_norm", "aten::instance_norm"})) {
+        is(node, {"aten::batch_norm", "aten::instance_norm"}) || reads(node, norm->input(3)) ||
+        reads(node, norm->input(4))) {
       return false;
     }
   }
@@ -114,13 +137,14 @@ bool isQuiet(Node* first, const Node* last) {
 // relu(norm + other), in the place of the sum.
 bool fuseSum(Graph& graph, Node* norm) {
   Node* sum = onlyReader(norm);
-  Value* other = sum == nullptr ? nullptr : otherSummand(sum, norm->output());
-  Node* relu = other == nullptr ? nullptr : onlyLayerBehind(sum);
-  if (relu == nullptr || !isRelu(relu) || !isQuiet(norm, sum)) return false;
+  const std::optional<Sum> parts = sum == nullptr ? std::nullopt : sumOf(sum, norm->output());
+  Node* relu = parts ? onlyLayerBehind(sum) : nullptr;
+  if (relu == nullptr || !isRelu(relu) || !mayWait(norm, sum)) return false;
   std::vector<Value*> inputs = norm->inputs().slice(0, 3).vec();
-  inputs.push_back(other);
+  inputs.push_back(parts->other);
   for (const size_t i : {3, 4, 5, 6, 7}) inputs.push_back(norm->input(i));
   const torch::jit::WithInsertPoint point(sum);
+  inputs.push_back(graph.insertConstant(parts->over));
   Node* node = graph.insertNode(
       graph.create(c10::Symbol::fromQualString("espalier_graph::batch_norm_add_relu"), inputs));
   node->output()->setType(relu->output()->type());

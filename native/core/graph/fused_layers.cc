@@ -116,14 +116,16 @@ struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
  private:
   static variable_list once(const SavedNorm& saved, std::array<bool, 3> wanted, const at::Tensor& gradient) {
     const variable_list& tensors = saved.tensors;
+    const at::Tensor& chosen = tensors[4];
     auto [input, weight, bias] = kernels::batchNormReluBackward(
         gradient.contiguous(at::MemoryFormat::ChannelsLast), tensors[0], ifDefined(tensors[1]),
-        ifDefined(tensors[2]), tensors[3], tensors[4], saved.training, wanted);
+        ifDefined(tensors[2]), tensors[3], chosen, saved.training, wanted);
     return {ifWanted(wanted[0], input), ifWanted(wanted[1], weight), ifWanted(wanted[2], bias)};
   }
 
   static variable_list differentiable(const SavedNorm& saved, const at::Tensor& gradient) {
-    const bool pooled = saved.tensors[4].numel() > 0;
+    const at::Tensor& chosen = saved.tensors[4];
+    const bool pooled = chosen.numel() > 0;
     return saved.differentiable(gradient,
                                 [pooled](const at::Tensor& norm) { return pooledRelu(norm, pooled); });
   }
@@ -155,14 +157,16 @@ struct BatchNormAddRelu : torch::autograd::Function<BatchNormAddRelu> {
  private:
   static variable_list once(const SavedNorm& saved, std::array<bool, 3> wanted, const at::Tensor& gradient) {
     const variable_list& tensors = saved.tensors;
-    auto [input, weight, bias, other] = kernels::batchNormAddReluBackward(
-        gradient.contiguous(at::MemoryFormat::ChannelsLast), tensors[0], tensors[4], ifDefined(tensors[1]),
-        tensors[3], saved.training, wanted);
+    const at::Tensor& output = tensors[4];
+    auto [input, weight, bias, other] =
+        kernels::batchNormAddReluBackward(gradient.contiguous(at::MemoryFormat::ChannelsLast), tensors[0],
+                                          output, ifDefined(tensors[1]), tensors[3], saved.training, wanted);
     return {ifWanted(wanted[0], input), ifWanted(wanted[1], weight), ifWanted(wanted[2], bias), other};
   }
 
   static variable_list differentiable(const SavedNorm& saved, const at::Tensor& gradient) {
-    const at::Tensor passed = at::where(saved.tensors[4] <= 0, at::zeros_like(gradient), gradient);
+    const at::Tensor& output = saved.tensors[4];
+    const at::Tensor passed = at::where(output <= 0, at::zeros_like(gradient), gradient);
     variable_list parts = saved.differentiable(passed, [](const at::Tensor& norm) { return norm; });
     parts.push_back(passed);
     return parts;
@@ -211,10 +215,18 @@ at::Tensor batchNormRelu(const at::Tensor& input, const OptionalTensor& weight, 
                               pooled);
 }
 
+// norm + other, with the type and shape of what it is written over in the code (fuse.cc).
+at::Tensor added(const at::Tensor& norm, const at::Tensor& other, int64_t over) {
+  if (over == 0) return norm + other;
+  const at::Tensor& target = over == 1 ? norm : other;
+  const at::Tensor& summand = over == 1 ? other : norm;
+  return (target + summand.expand_as(target)).to(target.scalar_type());
+}
+
 at::Tensor batchNormAddRelu(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
                             const at::Tensor& other, const OptionalTensor& runningMean,
                             const OptionalTensor& runningVariance, bool training, double momentum,
-                            double epsilon) {
+                            double epsilon, int64_t over) {
   const bool fusable = kernels::isNormFusable(input, /*pooled=*/false) &&
                        areFloat({&weight, &bias, &runningMean, &runningVariance}) &&
                        other.device() == input.device() && other.scalar_type() == input.scalar_type() &&
@@ -222,9 +234,9 @@ at::Tensor batchNormAddRelu(const at::Tensor& input, const OptionalTensor& weigh
   return fusable
              ? BatchNormAddRelu::apply(input, weight, bias, other.contiguous(at::MemoryFormat::ChannelsLast),
                                        runningMean, runningVariance, training, momentum, epsilon)
-             : at::relu(
-                   batchNorm(input, weight, bias, runningMean, runningVariance, training, momentum, epsilon) +
-                   other);
+             : at::relu(added(
+                   batchNorm(input, weight, bias, runningMean, runningVariance, training, momentum, epsilon),
+                   other, over));
 }
 
 // Convolutions and the kernels are fastest with the channels side by side; what follows keeps that layout.
@@ -264,8 +276,8 @@ TORCH_LIBRARY(espalier_graph, m) {
       "Tensor(b!)? running_var, bool training, float momentum, float epsilon, bool pooled) -> Tensor");
   m.def(
       "batch_norm_add_relu(Tensor input, Tensor? weight, Tensor? bias, Tensor other, "
-      "Tensor(a!)? running_mean, Tensor(b!)? running_var, bool training, float momentum, float epsilon) "
-      "-> Tensor");
+      "Tensor(a!)? running_mean, Tensor(b!)? running_var, bool training, float momentum, float epsilon, "
+      "int over) -> Tensor");
   m.def("relu_pool(Tensor input) -> Tensor");
   m.def("average_pool(Tensor input, int[2] output_size) -> Tensor");
   m.def("channels_last(Tensor(a) input) -> Tensor(a)");

@@ -238,8 +238,8 @@ void passedGradientSums(const Element* x, const Image& image, const float* mean,
 }
 
 template <class Element>
-void gradientOfSum(const Element* x, const Image& image, InputGradients parts, const Element* dz,
-                   Element* dx) {
+void normGradient(const Element* x, const Image& image, InputGradients parts, const Element* dz,
+                  Element* dx) {
   const int64_t stride = image.channels;
   forGroups(stride, [&]<int kWidth>(int64_t first) __attribute__((always_inline)) {
     const Values<kWidth> scale(parts.scale + first);
@@ -400,7 +400,7 @@ constexpr PixelPasses<Element> kPasses = {sums<Element>,
                                           reluPool<Element>,
                                           gradientSums<Element>,
                                           passedGradientSums<Element>,
-                                          gradientOfSum<Element>,
+                                          normGradient<Element>,
                                           gradient<Element>,
                                           pooledGradientSums<Element>,
                                           pooledGradient<Element>,

@@ -4,7 +4,7 @@
 
 #include "kernels/math.h"
 
-// Batch norm, relu and pooling over float32 or bfloat16 images whose channels lie side by side
+// Batch norm, sum, relu and pooling over float32 or bfloat16 images whose channels lie side by side
 // (channels-last), compiled for one instruction set each. A call does one sample, so that who calls them in
 // parallel gets the same bits with any number of threads; sums are added to one value a channel.
 namespace espalier::kernels::cpu {
@@ -61,8 +61,8 @@ struct PixelPasses {
   void (*passedGradientSums)(const Element* x, const Image& image, const float* mean, const Element* y,
                              const Element* dy, Element* dz, double* sums, double* centred);
   // dx = scale dz + slope (x - mean) + offset.
-  void (*gradientOfSum)(const Element* x, const Image& image, InputGradients parts, const Element* dz,
-                        Element* dx);
+  void (*normGradient)(const Element* x, const Image& image, InputGradients parts, const Element* dz,
+                       Element* dx);
   void (*gradient)(const Element* x, const Image& image, Affines affines, InputGradients parts,
                    const Element* dy, Element* dx);
   void (*pooledGradientSums)(const Element* x, const Image& image, const float* mean, const Element* dy,
