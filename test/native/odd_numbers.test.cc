@@ -88,6 +88,22 @@ TEST("odd numbers: training from NaN weights is named at step 0, with the layer"
   EXPECT(model->parameters().front().path.starts_with(error.details().at("layer").asString()));
 }
 
+TEST("odd numbers: a gradient that is no number behind a loss that is one is named with its layer") {
+  torch::jit::Module module("__torch__.Root");
+  module.register_attribute("training", c10::BoolType::get(), true);
+  module.register_parameter("weight", torch::zeros({3, 16}).set_requires_grad(true), false);
+  // The slope of the root at zero is infinite.
+  module.define(
+      "def forward(self, x: Tensor) -> Tensor:\n"
+      "  return torch.sqrt(torch.linear(torch.flatten(x, 1), self.weight))\n");
+  const Error error =
+      ERROR_OF(perform(request("train.supervised", Model::fromModule(module), training(0.1))));
+  EXPECT(error.code() == ErrorCode::kDiverged);
+  EXPECT_EQ(error.details().at("step").asInt(), 0);
+  EXPECT_EQ(error.details().at("layer").asString(), std::string("weight"));
+  EXPECT(error.message().find("a gradient is not finite") != std::string::npos);
+}
+
 TEST("odd numbers: a model whose answers are no numbers has no accuracy, and layer and samples are named") {
   const auto model = makePerceptron(16, 8, 3, 3);
   weightOf(*model, "w2").fill_(kInfinity);

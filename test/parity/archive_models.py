@@ -7,7 +7,7 @@ import sys
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Final, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -310,6 +310,22 @@ class InSetstate(Stateful):
         self.training = state[1]
 
 
+class RunsAtLoad(Stateful):
+    """Leaves a file where its code has run."""
+
+    ran: Final[str]
+
+    def __init__(self, ran: str):
+        super().__init__()
+        self.ran = ran
+
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[Tensor, bool]):
+        torch.save(state[0], self.ran)
+        self.weight = state[0]
+        self.training = state[1]
+
+
 class Endless(Stateful):
     @torch.jit.export
     def __setstate__(self, state: Tuple[Tensor, bool]):
@@ -384,7 +400,7 @@ class InBranch(nn.Module):
         return self.helper(x)
 
 
-def hostile():
+def hostile(folder):
     def script(module):
         return torch.jit.script(module)
 
@@ -394,6 +410,7 @@ def hostile():
     yield "UNSAFE-set", script(Sets())
     yield "UNSAFE-reinterprets", script(Reinterprets())
     yield "UNSAFE-in-setstate", script(InSetstate())
+    yield "UNSAFE-runs-at-load", script(RunsAtLoad(str(folder / "ran")))
     yield "UNSAFE-in-branch", script(InBranch())
     yield "UNSAFE-endless-load", script(Endless())
     yield "UNSAFE-endless-load-in-call", script(EndlessInCall())
@@ -426,7 +443,7 @@ def replacing(old, new):
 
 
 def main(folder):
-    for kind, models in (("ordinary", ordinary()), ("hostile", hostile())):
+    for kind, models in (("ordinary", ordinary()), ("hostile", hostile(folder))):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for name, module in models:
             torch.jit.save(module, str(folder / kind / f"{name}.pt"))

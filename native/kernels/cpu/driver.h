@@ -4,6 +4,7 @@
 #include <string_view>
 #include <type_traits>
 #include <vector>
+#include <xmmintrin.h>
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
@@ -28,6 +29,20 @@ struct Chunk {
 
 std::vector<Chunk> chunksOf(at::TensorList tensors, int64_t size = kChunk);
 
+// While it lives, what is too small for a normal number is zero on its thread.
+class FlushDenormals {
+ public:
+  FlushDenormals() { _mm_setcsr(before_ | kFlushResults | kFlushOperands); }
+  ~FlushDenormals() { _mm_setcsr(before_); }
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+
+ private:
+  static constexpr unsigned kFlushResults = 0x8000;
+  static constexpr unsigned kFlushOperands = 0x0040;
+  const unsigned before_ = _mm_getcsr();
+};
+
 template <class Body>
 void forEachChunk(const std::vector<Chunk>& chunks, const Body& body) {
   int64_t elements = 0;
@@ -51,6 +66,16 @@ const T& forMachine(const T* avx512, const T* avx2, const T* baseline) {
 const FloatTables& floatTables();
 
 template <class Functor>
+void runOn(RunChunk<Functor> run, const Functor& functor, const Chunk& chunk, double* sums) {
+  if constexpr (requires { Functor::kFlushesDenormals; }) {
+    const FlushDenormals flush;
+    run(functor, chunk.begin, chunk.end, sums);
+  } else {
+    run(functor, chunk.begin, chunk.end, sums);
+  }
+}
+
+template <class Functor>
 RunChunk<Functor> chosen() {
   if constexpr (std::is_base_of_v<Entry<Functor>, DoubleTable>) {
     return static_cast<const Entry<Functor>&>(kDouble).run;
@@ -67,15 +92,13 @@ struct Driver {
     const std::vector<Chunk> chunks = chunksOf(like);
     const RunChunk<Functor> run = chosen<Functor>();
     if constexpr (Functor::kSums == 0) {
-      forEachChunk(chunks, [&](size_t i) {
-        run(functors[chunks[i].tensor], chunks[i].begin, chunks[i].end, nullptr);
-      });
+      forEachChunk(chunks, [&](size_t i) { runOn(run, functors[chunks[i].tensor], chunks[i], nullptr); });
       return {};
     } else {
       constexpr size_t kSums = Functor::kSums;
       std::vector<double> partial(chunks.size() * kSums);
       forEachChunk(chunks, [&](size_t i) {
-        run(functors[chunks[i].tensor], chunks[i].begin, chunks[i].end, partial.data() + i * kSums);
+        runOn(run, functors[chunks[i].tensor], chunks[i], partial.data() + i * kSums);
       });
       at::Tensor sums = at::zeros({static_cast<int64_t>(functors.size()), Functor::kSums}, at::kDouble);
       double* out = static_cast<double*>(sums.mutable_data_ptr());

@@ -9,6 +9,7 @@
 // - Streams, pointers of which element i belongs together; null where optional.
 // - idle(): true where the tensor is left as it is, and its sums are 0.
 // - scalars(): what all elements share, and stands in the device's memory.
+// - kFlushesDenormals, where what is too small for a normal number may be zero.
 // - operator()(scalars, io). `Io` stands at some elements: io.load(stream) and io.store(stream, value)
 // convert
 //   between the stream's type and Io::V, io.load(mask) gives an Io::M, io.sum(k, value) adds to sum k.

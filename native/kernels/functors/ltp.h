@@ -4,6 +4,9 @@
 
 // Learned Threshold Pruning (Azarian, Bhalgat, Lee, Blankevoort 2020, arXiv 2003.00075). A layer has one
 // threshold, on the square of its weights, and one temperature, both float64 on the device.
+//
+// A gate that is all but shut makes numbers that are not normal of weights and gradients, and some processors
+// take a hundred cycles more for each: kFlushesDenormals, where the device can, makes them zero.
 namespace espalier::kernels {
 
 template <class T>
@@ -19,6 +22,7 @@ ESPALIER_INLINE LtpScalars<T> ltpScalars(const double* threshold, const double* 
 // The weight that the network sees: v = w * sigmoid((w^2 - threshold) / temperature) (eq. 4).
 template <class T, class H>
 struct LtpGate {
+  static constexpr bool kFlushesDenormals = true;
   static constexpr int kSums = 4;  // kept, soft count, in transition (|z| < 4), sum of slopes
   using Scalars = LtpScalars<T>;
   const T* weight = nullptr;
@@ -55,6 +59,7 @@ struct LtpGate {
 // the weight before the update, under the threshold of the forward.
 template <class T, class H>
 struct LtpStep {
+  static constexpr bool kFlushesDenormals = true;
   static constexpr int kSums = 3;  // S0 = sum d, S1 = sum d g w, S2 = sum d |g w|, with d the gate's slope
   using Scalars = LtpScalars<T>;
   T* weight = nullptr;
