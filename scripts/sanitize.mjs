@@ -15,7 +15,7 @@ import { report, runFile, runNative, summarize } from './lib/testing.mjs';
 const kHelp = `npm run sanitize [-- FILTER]: C++ and JavaScript tests that read files, own memory or run threads, under the address,
 leak and undefined behaviour sanitizers; with FILTER those whose name contains it`;
 
-const files = ['model', 'domain', 'run', 'checkpoints', 'odd'].map((name) => `${name}.test.js`);
+const files = ['model', 'domain', 'run', 'runs', 'checkpoints', 'odd'].map((name) => `${name}.test.js`);
 const kFuzz = 'fuzz.test.js';
 const kFileMs = 900_000;
 

@@ -134,6 +134,16 @@ test("another version's checkpoint is refused by name, and no older one taken in
   );
 });
 
+test('a checkpoint is written when its seconds have passed, and not before', async () => {
+  const { file, digest, start } = await begun();
+  const often = `${file}-often`;
+  await start({ checkpoint: { path: often, everySeconds: 0.001 } });
+  assert.is(await digestOf((await start({ resume: often })).model), digest);
+  const never = `${file}-never`;
+  await start({ checkpoint: { path: never, everySeconds: 3600 } });
+  assert.not(fs.existsSync(never));
+});
+
 test('other circumstances are a warning', async () => {
   const { file, start } = await begun();
   const { report } = await start({ resume: file, threads: 2 });

@@ -78,6 +78,9 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
           mostMegabytes: kMostMegabytes * slack,
         });
         const folder = path.join(work, `mutant-${number}`);
+        // A whole file first: what a process needs for that is what mutants are measured against.
+        batch.mutants.write(0, folder);
+        await reader.open(0, batch.mutants.format.name, folder);
         let index = batch.from;
         for (; index < batch.to; index++) {
           if ((performance.now() - start) / 60_000 > minutes) break;

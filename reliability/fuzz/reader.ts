@@ -16,7 +16,7 @@ export interface ReaderOptions {
   program: string;
   env: NodeJS.ProcessEnv;
   deadlineMs: number;
-  /** How much the process may grow over what it needed for the first mutant. */
+  /** How much the process may grow over what it needed for the first file that it opens. */
   mostMegabytes: number;
 }
 

@@ -27,6 +27,7 @@ const trained: { [recipe: string]: string } = {
   'authorize.nonTransferableLearning:targetSpecified': 'source',
   'authorize.nonTransferablePruning': 'source',
   'authorize.maskPruning:sourceAvailable': 'source',
+  'authorize.maskPruning:sourceFree': 'target',
   'attack.fineTune': 'domain',
 };
 

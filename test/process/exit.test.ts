@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as assert from 'uvu/assert';
 import { root, temporaryFolder } from '../support/paths.js';
 import { test } from '../support/test.js';
+import { firstProgress, longRun, tinyDomain } from '../support/tiny.js';
 
 const script = path.join(root, 'dist/test/process/children/exit.js');
 const folder = temporaryFolder();
@@ -45,6 +46,18 @@ function end(args: string[]): Promise<Ending> {
   });
 }
 
+/** What was being written: a run goes on from it, with no older one to take in its place. */
+async function isWhole(file: string, how: string): Promise<void> {
+  const alone = path.join(temporaryFolder(), 'alone.checkpoint');
+  fs.copyFileSync(file, alone);
+  const epochs = how === 'end' ? { epochs: 1 } : {};
+  const { run } = await longRun({ domain: await tinyDomain(), resume: alone, ...epochs });
+  if (how === 'end') return void (await run);
+  await firstProgress(run);
+  run.cancel('enough');
+  await run.catch((error) => assert.is(error, 'enough'));
+}
+
 const works = ['idle', 'running', 'checkpointing'].flatMap((work) => [`${work} kept`, `${work} disposed`]);
 
 for (const [how, code] of Object.entries(codes)) {
@@ -76,8 +89,14 @@ for (const [how, code] of Object.entries(codes)) {
     assert.match(ending.output, 'ready', said);
     assert.is(ending.code, code, said);
     assert.not.match(ending.output, /terminate called|Segmentation|Aborted/, said);
-    // What was being written is whole.
-    assert.is(fs.existsSync(file), name.startsWith('checkpointing'), said);
+    if (name.startsWith('checkpointing')) await isWhole(file, how);
+    const left = fs.readdirSync(folder).filter((each) => each.startsWith(path.basename(file)));
+    const written = name.startsWith('checkpointing') ? ['', '.1'] : [];
+    assert.equal(
+      left.sort(),
+      written.map((suffix) => `${path.basename(file)}${suffix}`),
+      said,
+    );
     return ending;
   }
 }

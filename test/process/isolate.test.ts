@@ -79,6 +79,7 @@ test(
 
 const script = `
 import sys, torch
+from typing import Tuple
 class Loop(torch.nn.Module):
     def forward(self, x):
         while bool(x.sum() == x.sum()):
@@ -93,7 +94,22 @@ class Eat(torch.nn.Module):
         while bool(x.sum() == x.sum()):
             kept.append(torch.rand(4000000))
         return kept[0]
-for name, module in (('loop', Loop()), ('eat', Eat()), ('crash', Crash())):
+class Waits(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.ones(2)
+    @torch.jit.export
+    def __getstate__(self):
+        return (self.weight, self.training)
+    @torch.jit.export
+    def __setstate__(self, state: Tuple[torch.Tensor, bool]):
+        self.weight = state[0]
+        self.training = state[1]
+        while state[0].numel() > 0:
+            self.training = not self.training
+    def forward(self, x):
+        return x + self.weight
+for name, module in (('loop', Loop()), ('eat', Eat()), ('crash', Crash()), ('waits', Waits())):
     torch.jit.save(torch.jit.script(module), sys.argv[1] + '/' + name + '.pt')
 `;
 async function make(interpreter: string): Promise<void> {
@@ -112,6 +128,11 @@ function hasEnded(pid: number): boolean {
   }
 }
 
+function childrenOf(pid: number): number[] {
+  const listed = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return listed === '' ? [] : listed.split(' ').map(Number);
+}
+
 const child = path.join(root, 'dist/test/process/children/isolate.js');
 const python = findPython();
 if (python === undefined) {
@@ -122,15 +143,31 @@ if (python === undefined) {
     async () => {
       await make(python);
       const loop = await Model.isolate(path.join(folder, 'loop.pt'), { limits: { seconds: 3 } });
+      const children = childrenOf(process.pid);
+      assert.is(children.length, 1);
       const before = Date.now();
       assert.is(await codeOf(loop.forward([tinyInput()])), 'ERR_LIMIT_EXCEEDED');
       assert.ok(Date.now() - before < 4000);
+      for (let i = 0; i < 40 && !children.every(hasEnded); i++) await sleep(50);
+      assert.ok(children.every(hasEnded));
       assert.is(await codeOf(loop.forward([tinyInput()])), 'ERR_DISPOSED');
       const measured = await Model.isolate(path.join(folder, 'loop.pt'), { limits: { seconds: 3 } });
       const samples = { data: new Uint8Array(16 * 16), shape: [1, 1, 16, 16], labels: [0] };
       assert.is(await codeOf(measured.evaluate({ name: 'made', ...samples })), 'ERR_LIMIT_EXCEEDED');
       const eat = await Model.isolate(path.join(folder, 'eat.pt'), { limits: { memoryMB: 1500 } });
       assert.is(await codeOf(eat.forward([tinyInput()])), 'ERR_LIMIT_EXCEEDED');
+    },
+    { timeoutMs },
+  );
+
+  test(
+    'a load without end, which only trust lets begin, is ended at its seconds',
+    async () => {
+      await make(python);
+      const file = path.join(folder, 'waits.pt');
+      assert.is(await codeOf(Model.isolate(file)), 'ERR_MODEL_UNSAFE');
+      const limits = { seconds: 5 };
+      assert.is(await codeOf(Model.isolate(file, { trust: true, limits })), 'ERR_LIMIT_EXCEEDED');
     },
     { timeoutMs },
   );

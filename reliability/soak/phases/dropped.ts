@@ -13,7 +13,7 @@ export async function dropped(work: Work) {
   const unhandled = watch('unhandledRejection');
   const uncaught = watch('uncaughtException');
   const [broken, thrown] = [new Error('of the consumer'), new Error('of the listener')];
-  const ended = { succeeded: 0, failed: 0, consumers: 0, listeners: 0 };
+  const ended = { succeeded: 0, failed: 0, throwing: 0, consumers: 0, listeners: 0 };
   const series = await repeat(work, async (i) => {
     if (i % 4 === 0) {
       supervised(model, { domain, epochs: 1, batchSize: 32, seed: i });
@@ -22,6 +22,7 @@ export async function dropped(work: Work) {
       supervised(model, { domain, epochs: 1, batchSize: 32, device: 'toaster' });
       ended.failed += 1;
     } else if (i % 4 === 2) {
+      ended.throwing += 1;
       const run = supervised(model, { domain, epochs: 1, batchSize: 32, seed: i });
       const consumer = async () => {
         for await (const _ of run) throw broken;
@@ -29,6 +30,7 @@ export async function dropped(work: Work) {
       if ((await consumer().catch((error) => error)) === broken) ended.consumers += 1;
       await run;
     } else {
+      ended.throwing += 1;
       const controller = new AbortController();
       controller.signal.addEventListener('abort', () => {
         throw thrown;

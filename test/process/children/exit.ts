@@ -1,6 +1,7 @@
 // Ends the process in one of the ways that there are, with native work under way or not: HOW WORK DISPOSED FILE.
 // What it prints last is how long a batch takes.
 import fs from 'node:fs';
+import path from 'node:path';
 import { supervised } from '../../../lib/train/supervised.js';
 import { firstProgress, longRun, tinyDomain, tinyInput, tinyModel } from '../../support/tiny.js';
 
@@ -18,7 +19,11 @@ if (work === 'running' || work === 'checkpointing' || work === 'queued') {
   const { samplesPerSecond } = await firstProgress(run);
   if (samplesPerSecond > 0) batchMs = 32_000 / samplesPerSecond;
   if (work === 'queued') (await longRun({ domain, ...epochs }, model)).run.catch(() => {});
-  while (work === 'checkpointing' && !fs.existsSync(file)) await new Promise((next) => setTimeout(next, 1));
+  // There is one already, and the next is being written.
+  const isWriting = () => fs.readdirSync(path.dirname(file)).some((name) => isTemporary(name));
+  const isTemporary = (name: string) => name.startsWith(`${path.basename(file)}.`) && name.endsWith('.tmp');
+  while (work === 'checkpointing' && !(fs.existsSync(file) && isWriting()))
+    await new Promise((next) => setImmediate(next));
 }
 if (work === 'forward') {
   for (let i = 0; i < 50; i++) model.forward([tinyInput()]).catch(() => {});
