@@ -14,7 +14,7 @@ const kHelp = `npm run bench [-- NAME ...] [options]: races against PyTorch, and
   --device cuda      the same on a GPU; without one it says so and ends
   --out FILE         where the JSON goes (bench.json)
   --publish          writes docs/benchmarks.json, and from it docs/benchmarks.md, the pictures and the README's table;
-                     what did not run keeps its figures where they come from the same machine
+                     what did not run keeps its figures, other machines' stand behind those of the one that measured most
   --render           only writes these from docs/benchmarks.json`;
 
 await main(async () => {

@@ -69,8 +69,22 @@ test('what did not run keeps its figures, what failed has none', () => {
   assert.equal(mergeBenchmarks(before, now), {
     ...of({ name: 'a', at: 'then' }, { name: 'b', at: 'now' }, { name: 'd', at: 'now' }),
   });
-  const elsewhere = { ...now, machine: { ...now.machine, cpu: 'another' } };
-  assert.equal(mergeBenchmarks(before, elsewhere).races, now.races);
+});
+
+test('the page is about the machine that measured most; another stands behind it', () => {
+  const of = (cpu: string, ...names: string[]) => ({
+    machine: { cpu },
+    races: names.map((name) => ({ name })),
+    readings: [],
+  });
+  const [one, other] = [of('one', 'a', 'b'), of('other', 'a')];
+  assert.equal(mergeBenchmarks(undefined, one), one);
+  assert.equal(mergeBenchmarks(one, other), { ...one, elsewhere: [other] });
+  assert.equal(mergeBenchmarks({ ...one, elsewhere: [other] }, of('other', 'b')), {
+    ...of('other', 'a', 'b'),
+    elsewhere: [one],
+  });
+  assert.equal(mergeBenchmarks({ ...other, elsewhere: [one] }, of('third', 'a')).elsewhere.length, 2);
 });
 
 test.run();

@@ -84,8 +84,8 @@ export const phases: Phase[] = [
     share: 0.1,
     promises: (figures: TogetherFigures) => [
       {
-        text: `the event loop's p99 lag stays under ${kMostLagMs} ms`,
-        measured: `${figures.lagP99Ms} ms (idle ${figures.idleLagP99Ms} ms)`,
+        text: `the event loop's p99 lag, the median of several windows, stays under ${kMostLagMs} ms`,
+        measured: `${figures.lagP99Ms} ms (idle ${figures.idleLagP99Ms} ms; at most ${figures.lagMaxMs} ms)`,
         holds: figures.lagP99Ms < kMostLagMs,
       },
       {
@@ -134,6 +134,7 @@ type WorkerFigures = Series & {
 interface TogetherFigures {
   idleLagP99Ms: number;
   lagP99Ms: number;
+  lagMaxMs: number;
   cancelMs: number;
   cancelledAlone: boolean;
   queuedInOrder: boolean;

@@ -1,9 +1,21 @@
 // The page and the README's table of what `npm run bench -- --publish` measured.
 
-/** What ran now, and of what ran before on the same machine what did not. */
+/**
+ * What ran now, of what ran before on the same machine what did not, and what other machines measured (`elsewhere`). The
+ * page is about the machine that measured most.
+ */
 export function mergeBenchmarks(before, { failed = [], ...now }) {
-  const isSame = Object.entries(now.machine).every(([what, value]) => before?.machine[what] === value);
-  if (!isSame) return now;
+  const { elsewhere = [], ...main } = before ?? now;
+  const known = [main, ...elsewhere];
+  const same = known.find(({ machine }) => isSame(machine, now.machine));
+  const all = [same ? merged(same, now, failed) : now, ...known.filter((one) => one !== same)];
+  const [first, ...others] = all.sort((one, other) => other.races.length - one.races.length);
+  return others.length > 0 ? { ...first, elsewhere: others } : first;
+}
+
+const isSame = (one, other) => Object.entries(other).every(([what, value]) => one[what] === value);
+
+function merged(before, now, failed) {
   const merge = (list) => {
     // A race that failed has no figure, not an older one.
     const kept = before[list]
@@ -15,14 +27,14 @@ export function mergeBenchmarks(before, { failed = [], ...now }) {
   return { ...now, races: merge('races'), readings: merge('readings') };
 }
 
-export function renderBenchmarks({ machine, date, races, readings }, hasPlots) {
+export function renderBenchmarks({ machine, date, races, readings, elsewhere = [] }, hasPlots) {
   const { cpu, cores, threads, device, memoryGigabytes, system } = machine;
   const of = (kind) => races.filter((race) => race.kind === kind);
   const picture = (name, alt) => (hasPlots ? ['', `![${alt}](images/${name}.svg)`] : []);
   return [
     '# Benchmarks',
     '',
-    'Espalier against PyTorch on one machine, written by `npm run bench -- --publish` from',
+    'Espalier against PyTorch on one machine, and in short on others, written by `npm run bench -- --publish` from',
     '`docs/benchmarks.json`. The sides have the same data, weights and steps, and take turns, A B B A; from Node each',
     'trial is a process of its own; operators have rounds within several processes. How many there were stands with each;',
     'by default seven trials where a side takes under ten seconds, three above. A race whose sides do not agree on the result has no figure. Medians with',
@@ -42,6 +54,11 @@ export function renderBenchmarks({ machine, date, races, readings }, hasPlots) {
     ...(readings.some(({ name }) => name === 'scaling')
       ? picture('scaling', 'Milliseconds over millions of weights, layers, images a batch and classes')
       : []),
+    ...section(
+      'On other machines',
+      'What was measured there, in short; nothing was left out for what it showed.',
+      elsewhere.flatMap((one) => ['', renderShort(one)]),
+    ),
     '',
   ].join('\n');
 }

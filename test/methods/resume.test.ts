@@ -19,8 +19,6 @@ const kAtOnce = new Set([
   'evaluate.accuracy',
   'evaluate.domains',
   'evaluate.sourceTargetDrop',
-  'attack.quantize',
-  'attack.maskGuess',
   'attack.batchNormAdaptation',
   'attack.nearestNeighbour',
 ]);
