@@ -137,8 +137,10 @@ bool mayWait(Node* norm, const Node* reader) {
 // relu(norm + other), in the place of the sum.
 bool fuseSum(Graph& graph, Node* norm) {
   Node* sum = onlyReader(norm);
-  const std::optional<Sum> parts = sum == nullptr ? std::nullopt : sumOf(sum, norm->output());
-  Node* relu = parts ? onlyLayerBehind(sum) : nullptr;
+  if (sum == nullptr) return false;
+  const std::optional<Sum> parts = sumOf(sum, norm->output());
+  if (!parts) return false;
+  Node* relu = onlyLayerBehind(sum);
   if (relu == nullptr || !isRelu(relu) || !mayWait(norm, sum)) return false;
   std::vector<Value*> inputs = norm->inputs().slice(0, 3).vec();
   inputs.push_back(parts->other);
