@@ -54,7 +54,7 @@ export const contests: Contest[] = [
   masked('adam', 100),
   {
     name: 'ltp-step',
-    title: 'gates, threshold gradients and update of learned thresholds, ResNet-18',
+    title: 'gates, threshold gradients and update of learned thresholds, ResNet-18, denormals flushed',
     script: 'ltp-step',
     args: [],
     goals: { eager: 10, compiled: 2.5, 'compiled formula': 2.5 },
