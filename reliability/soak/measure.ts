@@ -66,7 +66,7 @@ export async function repeat({ count, deadline }: Work, body: (i: number) => Pro
 /**
  * What is held once what is on its way out has gone, as finalizers do that a garbage collection queued: a leak stays.
  */
-async function settled(resources: number): Promise<Footprint> {
+export async function settled(resources: number): Promise<Footprint> {
   for (let i = 0; i < 20 && footprint().resources > resources; i++) await sleep(50);
   return footprint();
 }

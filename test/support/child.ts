@@ -1,4 +1,5 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
+import fs from 'node:fs';
 
 export interface ChildOptions {
   cwd?: string;
@@ -56,4 +57,10 @@ export function runCommand(
       resolve({ code, signal, ...result });
     });
   });
+}
+
+/** The processes that a process has started and that have not been seen to end. */
+export function childrenOf(pid: number): number[] {
+  const listed = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return listed === '' ? [] : listed.split(' ').map(Number);
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { supervised } from '../../../lib/train/supervised.js';
 import { longRun, tinyDomain, tinyModel } from '../../../test/support/tiny.js';
-import { footprint, repeat, type Work } from '../measure.js';
+import { repeat, settled, type Work } from '../measure.js';
 
 /**
  * Runs that nobody awaits, by turns: one that succeeds, one that fails, one whose consumer throws, one whose
@@ -45,7 +45,7 @@ export async function dropped(work: Work) {
   await sleep(50);
   return {
     ...series,
-    late: footprint(),
+    late: await settled(series.early.resources),
     ...ended,
     unhandled: unhandled.filter((error) => (error as { code?: string }).code !== undefined).length,
     uncaught: uncaught.filter((error) => error === thrown).length,

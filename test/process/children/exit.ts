@@ -15,14 +15,19 @@ if (work === 'running' || work === 'checkpointing' || work === 'queued') {
   const epochs = how === 'end' ? { epochs: work === 'checkpointing' ? 1 : 3 } : {};
   const checkpoint = work === 'checkpointing' ? { checkpoint: { path: file, everySteps: 1 } } : {};
   const { run } = await longRun({ domain, ...epochs, ...checkpoint }, model);
-  run.catch(() => {});
+  let isOver = false;
+  run
+    .catch(() => {})
+    .finally(() => {
+      isOver = true;
+    });
   const { samplesPerSecond } = await firstProgress(run);
   if (samplesPerSecond > 0) batchMs = 32_000 / samplesPerSecond;
   if (work === 'queued') (await longRun({ domain, ...epochs }, model)).run.catch(() => {});
   // There is one already, and the next is being written.
   const isWriting = () => fs.readdirSync(path.dirname(file)).some((name) => isTemporary(name));
   const isTemporary = (name: string) => name.startsWith(`${path.basename(file)}.`) && name.endsWith('.tmp');
-  while (work === 'checkpointing' && !(fs.existsSync(file) && isWriting()))
+  while (work === 'checkpointing' && !isOver && !(fs.existsSync(file) && isWriting()))
     await new Promise((next) => setImmediate(next));
 }
 if (work === 'forward') {
