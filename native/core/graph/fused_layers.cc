@@ -91,6 +91,14 @@ struct SavedNorm {
 
 at::Tensor ifWanted(bool isWanted, const at::Tensor& tensor) { return isWanted ? tensor : at::Tensor(); }
 
+// What a norm's backward returns: computed at once, or so that it can be differentiated itself.
+template <class Norm>
+variable_list partsOf(AutogradContext& context, const at::Tensor& gradient) {
+  const SavedNorm saved(context);
+  return at::GradMode::is_enabled() ? Norm::differentiable(saved, gradient)
+                                    : Norm::once(saved, saved.wanted(context), gradient);
+}
+
 // NOLINTBEGIN(readability-identifier-naming): `forward` and `backward` are torch's names
 struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const OptionalTensor& weight,
@@ -106,14 +114,10 @@ struct BatchNormRelu : torch::autograd::Function<BatchNormRelu> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const SavedNorm saved(*context);
-    const variable_list parts = at::GradMode::is_enabled()
-                                    ? differentiable(saved, gradients[0])
-                                    : once(saved, saved.wanted(*context), gradients[0]);
+    const variable_list parts = partsOf<BatchNormRelu>(*context, gradients[0]);
     return {parts[0], parts[1], parts[2], {}, {}, {}, {}, {}, {}};
   }
 
- private:
   static variable_list once(const SavedNorm& saved, std::array<bool, 3> wanted, const at::Tensor& gradient) {
     const variable_list& tensors = saved.tensors;
     const at::Tensor& chosen = tensors[4];
@@ -147,14 +151,10 @@ struct BatchNormAddRelu : torch::autograd::Function<BatchNormAddRelu> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const SavedNorm saved(*context);
-    const variable_list parts = at::GradMode::is_enabled()
-                                    ? differentiable(saved, gradients[0])
-                                    : once(saved, saved.wanted(*context), gradients[0]);
+    const variable_list parts = partsOf<BatchNormAddRelu>(*context, gradients[0]);
     return {parts[0], parts[1], parts[2], parts[3], {}, {}, {}, {}, {}};
   }
 
- private:
   static variable_list once(const SavedNorm& saved, std::array<bool, 3> wanted, const at::Tensor& gradient) {
     const variable_list& tensors = saved.tensors;
     const at::Tensor& output = tensors[4];
